@@ -1,0 +1,1 @@
+//! Two-stage alert rules from a spec.

@@ -1,0 +1,1 @@
+//! Finds the few things worth knowing in the logs, and says why.

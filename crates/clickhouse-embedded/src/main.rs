@@ -1,0 +1,2 @@
+//! libchdb behind ClickHouse's HTTP interface, for tests and the demo.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Isolation forest: seeded, reproducible, explainable.

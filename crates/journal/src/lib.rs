@@ -1,0 +1,1 @@
+//! The systemd journal through libsystemd, loaded at run time.

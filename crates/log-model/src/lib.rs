@@ -1,0 +1,1 @@
+//! A log line as Yagura knows it: levels, event ids, parsers, windows.

@@ -1,0 +1,1 @@
+//! Collects log lines and ships them to Loki.

@@ -1,0 +1,1 @@
+//! Drain-style log template miner with stable template ids.

@@ -1,0 +1,1 @@
+//! Loki's HTTP API: push with rejects told apart, counted reads.

@@ -1,0 +1,1 @@
+//! Copies Loki's lines to ClickHouse, provably complete.

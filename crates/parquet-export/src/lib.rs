@@ -1,0 +1,1 @@
+//! Archives closed weeks as Parquet, with manifests.

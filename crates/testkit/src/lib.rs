@@ -1,0 +1,1 @@
+//! Engines, traffic and faults for tests and the demo.

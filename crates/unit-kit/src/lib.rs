@@ -1,0 +1,1 @@
+//! What every systemd tool needs: config, logging, notify, locks, metrics, exit codes.

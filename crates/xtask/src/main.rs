@@ -1,0 +1,2 @@
+//! Project chores: servers, demo, test.
+fn main() {}
