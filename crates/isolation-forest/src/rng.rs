@@ -74,7 +74,7 @@ pub(crate) fn tree_seed(seed: u64, index: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// First output of the reference SplitMix64 for seed 0 (published test value).
+    /// First output of the reference `SplitMix64` for seed 0 (published test value).
     #[test]
     fn splitmix_gives_the_published_values() {
         let mut mix = SplitMix64(0);

@@ -1,4 +1,5 @@
 //! What a user of the forest may rely on.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
 use isolation_forest::rng::Rng;
 use isolation_forest::{Forest, Rows, Settings};
