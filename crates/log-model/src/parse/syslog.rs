@@ -108,6 +108,9 @@ fn rfc3164(context: &LineContext<'_>, text: &str) -> Option<LogRecord> {
         if let Some(pid) = pid.strip_suffix(']') {
             record.attrs.insert("pid".to_owned(), pid.to_owned());
         }
+    } else if let Some(from_router) = routeros(context, rest) {
+        // A syslog daemon puts time and sender before what a router without `bsd-syslog` sends.
+        record = LogRecord { ts, host: record.host, ..from_router };
     }
     Some(record)
 }
@@ -223,6 +226,12 @@ mod tests {
             ("Sep 21 01:02:03 gw kernel: usb 1-1: reset", "gw", "kernel", "usb 1-1: reset"),
             ("<30>Sep 21 01:02:03 MikroTik user eva logged in", "MikroTik", "syslog", "user eva logged in"),
             ("2026-09-21T01:02:03+09:00 gw sshd[1]: bye", "gw", "sshd", "bye"),
+            (
+                "Sep 21 01:02:03 gw firewall,info drop input: in:ether1",
+                "gw",
+                "firewall",
+                "drop input: in:ether1",
+            ),
             ("<13>words alone", "h", "syslog", "words alone"),
         ] {
             let record = parse_one(line).unwrap();
