@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,8 +18,17 @@ pub struct AtomicError {
 /// Writes a file so that a reader, or a crash at any moment, sees the old content or the new and nothing between:
 /// written beside, synced, renamed, directory synced. The permissions are those of a new file.
 pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), AtomicError> {
+    replace(path, content.as_ref(), None)
+}
+
+/// The same with exact permissions, whatever the umask: for files that another user reads, or that nobody else may.
+pub fn write_with_mode(path: &Path, content: impl AsRef<[u8]>, mode: u32) -> Result<(), AtomicError> {
+    replace(path, content.as_ref(), Some(mode))
+}
+
+fn replace(path: &Path, content: &[u8], mode: Option<u32>) -> Result<(), AtomicError> {
     let beside = beside(path);
-    let result = write_beside(&beside, content.as_ref()).and_then(|()| {
+    let result = write_beside(&beside, content, mode).and_then(|()| {
         fs::rename(&beside, path).map_err(fail("rename into place", path))?;
         sync_parent(path)
     });
@@ -38,9 +48,16 @@ pub fn sync_parent(path: &Path) -> Result<(), AtomicError> {
     File::open(parent).and_then(|dir| dir.sync_all()).map_err(fail("sync directory", parent))
 }
 
-fn write_beside(beside: &Path, content: &[u8]) -> Result<(), AtomicError> {
-    let mut file =
-        File::options().write(true).create_new(true).open(beside).map_err(fail("create", beside))?;
+fn write_beside(beside: &Path, content: &[u8], mode: Option<u32>) -> Result<(), AtomicError> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    if let Some(mode) = mode {
+        options.mode(mode);
+    }
+    let mut file = options.open(beside).map_err(fail("create", beside))?;
+    if let Some(mode) = mode {
+        file.set_permissions(fs::Permissions::from_mode(mode)).map_err(fail("set permissions of", beside))?;
+    }
     file.write_all(content).map_err(fail("write", beside))?;
     file.sync_all().map_err(fail("sync", beside))
 }
@@ -82,6 +99,16 @@ mod tests {
         let message = write(&path, "new").unwrap_err().to_string();
         assert!(message.starts_with(&format!("rename into place {}", path.display())), "{message}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_mode_is_exact() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        for mode in [0o644, 0o600, 0o666] {
+            write_with_mode(&path, "x", mode).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
     }
 
     #[test]

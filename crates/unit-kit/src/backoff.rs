@@ -28,7 +28,7 @@ pub enum Attempt<E> {
 }
 
 /// A server's `Retry-After` is followed up to here. One that asks for more is broken or hostile.
-pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
+pub const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
 
 impl Backoff {
     /// Waits that start around `base`, double each time and never pass `max`.
@@ -88,7 +88,7 @@ where
             Err(Attempt::Fatal(error)) => return Err(error),
             Err(Attempt::Retry { error, .. }) if backoff.attempts() + 1 >= attempts => return Err(error),
             Err(Attempt::Retry { retry_after, .. }) => {
-                tokio::time::sleep(backoff.next_delay(retry_after)).await
+                tokio::time::sleep(backoff.next_delay(retry_after)).await;
             }
         }
     }
@@ -193,8 +193,8 @@ mod tests {
     #[test]
     fn reads_both_forms_of_retry_after() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        assert_eq!(retry_after(" 120 ", now), Some(Duration::from_secs(120)));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(retry_after(" 120 ", now), Some(Duration::from_mins(2)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT", now), Some(Duration::from_mins(1)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("soon", now), None);
     }

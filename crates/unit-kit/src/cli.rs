@@ -33,7 +33,7 @@ pub(crate) struct Globals {
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Directory for state and lock [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/yagura/TOOL]
+    /// Directory for state and lock
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
     /// What is logged [default: info]
@@ -52,13 +52,20 @@ pub(crate) struct Globals {
 
 /// The whole command line of a tool.
 pub(crate) fn command<T: Tool>() -> Command {
-    let command = Command::new(T::NAME).about(T::ABOUT).version(VERSION);
+    let command = Command::new(T::NAME).version(VERSION);
     // The tool's commands first: `augment_subcommands` sets what suits a tool without global modes.
     let command = T::Command::augment_subcommands(command);
     let command = Globals::augment_args(command)
         .mut_arg("config", |arg| {
             arg.help(format!("Configuration file [default: /etc/yagura/{}.toml if it exists]", T::NAME))
         })
+        .mut_arg("state_dir", |arg| {
+            let user = format!("$XDG_STATE_HOME/yagura/{}", T::NAME);
+            arg.help(format!("Directory for state and lock [default: $STATE_DIRECTORY, else {user}]"))
+        })
+        // Last, because the doc comments of both derived types would speak for the tool otherwise.
+        .about(T::ABOUT)
+        .long_about(None)
         .subcommand_required(false)
         .arg_required_else_help(false)
         .after_long_help(exit_status_text());
@@ -102,14 +109,17 @@ pub(crate) fn man(mut command: Command, out: &Output) -> anyhow::Result<()> {
 fn command_section(parent: &str, command: &Command, page: &mut Vec<u8>) -> anyhow::Result<()> {
     let name = format!("{parent} {}", command.get_name());
     // Global options are described once, above.
-    let own = command.clone().mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
+    let own = command.clone().mut_args(|arg| {
+        let hide = arg.is_global_set() || arg.get_id() == "help";
+        if hide { arg.hide(true) } else { arg }
+    });
     let man = clap_mangen::Man::new(own);
     let mut section = Vec::new();
     man.render_synopsis_section(&mut section)?;
     man.render_description_section(&mut section)?;
-    let described = command.get_arguments().any(|arg| {
-        !arg.is_global_set() && !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version")
-    });
+    let described = command
+        .get_arguments()
+        .any(|arg| !arg.is_global_set() && !arg.is_hide_set() && arg.get_id() != "help");
     if described {
         man.render_options_section(&mut section)?;
     }

@@ -29,16 +29,16 @@ pub(crate) fn install(tool: &str, level: LevelFilter) {
     let journal = if connected_to_journal() { JournalLog::empty().ok() } else { None };
     let sink = match journal {
         Some(journal) => Sink::Journal(journal.with_syslog_identifier(tool.to_owned())),
-        None => Sink::Stderr { colour: std::io::stderr().is_terminal() && !no_colour() },
+        None => Sink::Stderr { colour: colour_on_stderr() },
     };
     if log::set_boxed_logger(Box::new(Logger { sink, level })).is_ok() {
         log::set_max_level(level);
     }
 }
 
-/// <https://no-color.org>: set and not empty.
-fn no_colour() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+/// On a terminal, unless `NO_COLOR` is set and not empty (<https://no-color.org>).
+pub(crate) fn colour_on_stderr() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 impl Log for Logger {

@@ -1,5 +1,5 @@
 //! Counters and gauges in Prometheus' text format: served by a daemon, or written atomically to `<tool>.prom` for
-//! node_exporter's textfile collector.
+//! `node_exporter`'s textfile collector.
 
 use crate::atomic;
 use std::collections::BTreeMap;
@@ -98,9 +98,9 @@ impl Metrics {
         out
     }
 
-    /// Writes `<dir>/<name>.prom` atomically, readable by everyone (node_exporter is another user).
+    /// Writes `<dir>/<name>.prom` atomically, readable by everyone (`node_exporter` is another user).
     pub fn write(&self, dir: &Path, name: &str) -> Result<(), atomic::AtomicError> {
-        atomic::write(&dir.join(format!("{name}.prom")), self.render())
+        atomic::write_with_mode(&dir.join(format!("{name}.prom")), self.render(), 0o644)
     }
 
     fn family(

@@ -117,11 +117,8 @@ fn run<T: Tool>(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> 
     }
     let Some(chosen) = chosen else {
         let help = command.render_help();
-        let _ = if atty_colour() {
-            write!(std::io::stderr(), "{}", help.ansi())
-        } else {
-            write!(std::io::stderr(), "{help}")
-        };
+        let help = if logging::colour_on_stderr() { help.ansi().to_string() } else { help.to_string() };
+        let _ = std::io::stderr().lock().write_all(help.as_bytes());
         return Ok(Fault::Usage.exit_code());
     };
     work::<T>(loaded, &globals, chosen, out)
@@ -215,9 +212,4 @@ fn default_state_dir(tool: &str) -> PathBuf {
         .or_else(|| var("HOME").map(|home| Path::new(&home).join(".local/state")))
         .unwrap_or_else(|| PathBuf::from("/var/lib"));
     base.join("yagura").join(tool)
-}
-
-fn atty_colour() -> bool {
-    use std::io::IsTerminal as _;
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

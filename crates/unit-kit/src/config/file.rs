@@ -63,7 +63,9 @@ fn list_value(path: &str, value: &Spanned<DeValue<'_>>, entries: &mut Vec<Entry>
         DeValue::Table(table) => list(path, table, entries),
         DeValue::Array(items) => {
             for (i, item) in items.iter().enumerate() {
-                list_value(&format!("{path}[{i}]"), item, entries);
+                let path = format!("{path}[{i}]");
+                entries.push(Entry { path: path.clone(), key: item.span(), value: item.span() });
+                list_value(&path, item, entries);
             }
         }
         _ => {}

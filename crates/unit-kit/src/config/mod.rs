@@ -65,7 +65,7 @@ impl ConfigIssue {
 pub struct UnitConfig {
     /// What is logged: `error`, `warn`, `info`, `debug` or `trace`.
     pub log_level: LogLevel,
-    /// Where `<tool>.prom` is written after a run, for node_exporter's textfile collector; nowhere if unset.
+    /// Where `<tool>.prom` is written after a run, for `node_exporter`'s textfile collector; nowhere if unset.
     pub metrics_dir: Option<PathBuf>,
 }
 
