@@ -1,0 +1,147 @@
+//! What should have been said: steady services, and jobs with a period.
+
+use std::ops::Range;
+
+use super::DAY;
+use super::series::Series;
+
+/// Periods that are tried, in windows: 10 min to a day, and a week.
+const PERIODS: [usize; 14] = [2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 144, DAY, 7 * DAY];
+/// A slot in which the job ran in this share of the cycles is one in which it must run.
+const KEPT: f32 = 0.97;
+/// Cycles that must have been seen before a period is believed.
+const MIN_CYCLES: usize = 4;
+/// An entity that is silent in more than this share of its windows is not steady.
+const STEADY_GAPS: f32 = 0.3;
+/// An entity that was silent for longer than two hours before may be so again.
+const LONGEST_RUN: usize = 24;
+/// Lines that must be missing before silence is judged.
+const MIN_MISSED: f32 = 6.0;
+
+/// The rhythm of an entity.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rhythm {
+    /// Says something nearly always; `longest` is the longest silence of the history, in windows.
+    Steady {
+        /// Windows.
+        longest: usize,
+    },
+    /// Runs at fixed times: window `at` counted from the grid's first must have lines when
+    /// `at % period` is one of `slots`.
+    Periodic {
+        /// Windows.
+        period: usize,
+        /// Phases, ascending.
+        slots: Vec<usize>,
+    },
+    /// Silence says nothing.
+    Irregular,
+}
+
+impl Rhythm {
+    /// Learns from the windows of `history`.
+    pub fn learn(series: &Series, history: Range<usize>) -> Self {
+        let known: Vec<(usize, bool)> =
+            history.filter(|&at| !series.cnt[at].is_nan()).map(|at| (at, series.cnt[at] > 0.0)).collect();
+        if known.is_empty() {
+            return Self::Irregular;
+        }
+        let silent = known.iter().filter(|(_, spoke)| !spoke).count();
+        let longest = known.split(|&(_, spoke)| spoke).map(<[_]>::len).max().unwrap_or(0);
+        if (silent as f32) < STEADY_GAPS * known.len() as f32 && longest <= LONGEST_RUN {
+            if silent * 20 > known.len()
+                && let Some(periodic) = periodic(&known)
+            {
+                return periodic;
+            }
+            return Self::Steady { longest };
+        }
+        periodic(&known).unwrap_or(Self::Irregular)
+    }
+
+    /// Score of a silence that has lasted for `run` windows up to now, `expected` lines a window being usual; on the
+    /// scale of the calibrated features.
+    pub fn silence(&self, run: usize, expected: f32) -> f32 {
+        let Self::Steady { longest } = *self else { return 0.0 };
+        let patience = (longest * 3).div_ceil(2);
+        if run <= patience || expected * run as f32 <= MIN_MISSED {
+            return 0.0;
+        }
+        (3.0 + (run - longest) as f32) / 3.0
+    }
+
+    /// Must there be lines in window `at`?
+    pub fn is_due(&self, at: usize) -> bool {
+        match self {
+            Self::Periodic { period, slots } => slots.contains(&(at % period)),
+            _ => false,
+        }
+    }
+}
+
+/// The shortest period with a slot that is nearly always kept, and others that are mostly empty.
+fn periodic(known: &[(usize, bool)]) -> Option<Rhythm> {
+    for period in PERIODS {
+        if known.len() < MIN_CYCLES * period {
+            break;
+        }
+        let mut ran = vec![(0_u32, 0_u32); period];
+        for &(at, spoke) in known {
+            let slot = &mut ran[at % period];
+            slot.0 += u32::from(spoke);
+            slot.1 += 1;
+        }
+        let share = |&(ran, all): &(u32, u32)| ran as f32 / all.max(1) as f32;
+        let slots: Vec<usize> =
+            ran.iter().enumerate().filter(|(_, slot)| share(slot) >= KEPT).map(|(i, _)| i).collect();
+        let empty = ran.iter().filter(|slot| share(slot) < 0.5).count();
+        if !slots.is_empty() && empty > 0 {
+            return Some(Rhythm::Periodic { period, slots });
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::series::{Cell, EntityKey, Grid};
+    use super::*;
+
+    fn series(windows: usize, lines: impl Fn(usize) -> f32) -> Series {
+        let key = EntityKey { host: "h".into(), service: "s".into(), unit: String::new() };
+        let rows =
+            (0..windows).map(|at| (key.clone(), at as i64, Cell { cnt: lines(at), ..Cell::default() }));
+        Grid::new(0, windows, rows).series.remove(0)
+    }
+
+    #[test]
+    fn learns_the_hour_of_a_daily_job() {
+        let daily = series(10 * DAY, |at| if at % DAY == 37 { 40.0 } else { 0.0 });
+        let rhythm = Rhythm::learn(&daily, 0..10 * DAY);
+        assert_eq!(rhythm, Rhythm::Periodic { period: DAY, slots: vec![37] });
+        assert!(rhythm.is_due(11 * DAY + 37) && !rhythm.is_due(11 * DAY + 38));
+    }
+
+    #[test]
+    fn learns_a_quarter_hourly_job_with_a_hole() {
+        let job = series(5 * DAY, |at| if at % 3 == 1 && at != 400 { 9.0 } else { 0.0 });
+        assert_eq!(Rhythm::learn(&job, 0..5 * DAY), Rhythm::Periodic { period: 3, slots: vec![1] });
+    }
+
+    #[test]
+    fn a_steady_service_is_missed_after_its_longest_silence() {
+        let steady = series(5 * DAY, |at| if (300..302).contains(&at) { 0.0 } else { 30.0 });
+        let rhythm = Rhythm::learn(&steady, 0..5 * DAY);
+        assert_eq!(rhythm, Rhythm::Steady { longest: 2 });
+        assert!(rhythm.silence(3, 30.0) < 1e-6, "three windows are within patience");
+        assert!(rhythm.silence(4, 30.0) > 1.0);
+        assert!(rhythm.silence(4, 0.5) < 1e-6, "two missed lines are no silence");
+    }
+
+    #[test]
+    fn a_service_that_speaks_when_spoken_to_is_never_missed() {
+        let rare = series(5 * DAY, |at| if at * at % 29 == 3 { 1.0 } else { 0.0 });
+        let rhythm = Rhythm::learn(&rare, 0..5 * DAY);
+        assert!(rhythm.silence(500, 1.0) < 1e-6 && (0..DAY).all(|at| !rhythm.is_due(at)), "{rhythm:?}");
+    }
+}
