@@ -175,7 +175,7 @@ impl Traffic {
     /// the application that it broke.
     fn deploys(&self) -> impl Iterator<Item = i64> + '_ {
         let history = (0..i64::from(self.days)).filter_map(|day| {
-            let mut rng = Rng::keyed(&[self.seed, day as u64, 0xdeb1_0f]);
+            let mut rng = Rng::keyed(&[self.seed, day as u64, 0x00de_b10f]);
             rng.chance(0.25).then(|| self.history_from() + day * DAY + rng.range(0, DAY as u64 - 1) as i64)
         });
         let live = self.incidents().filter(|i| i.kind == "error_burst").map(|i| i.from - MINUTE / 2);
@@ -185,7 +185,7 @@ impl Traffic {
 
 fn deploy(seed: u64, at: i64) -> Vec<SourceLine> {
     let mut out = Vec::new();
-    let mut rng = Rng::keyed(&[seed, at as u64, 0xdeb1_0e]);
+    let mut rng = Rng::keyed(&[seed, at as u64, 0x00de_b10e]);
     lines::home::deploy(&mut Scene { rng: &mut rng, ts: at, effect: &Effect::NONE, out: &mut out });
     out
 }

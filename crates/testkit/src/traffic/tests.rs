@@ -116,7 +116,7 @@ fn error_messages_of_ordinary_days_are_not_new_on_any_of_them() {
         let words: String = record.message.chars().filter(|c| !c.is_ascii_digit()).take(28).collect();
         days_of.entry(format!("{}: {words}", record.service)).or_default().insert(record.ts.div_euclid(DAY));
     }
-    for (message, days) in days_of.iter().filter(|(message, _)| !message.contains("{")) {
+    for (message, days) in days_of.iter().filter(|(message, _)| !message.contains('{')) {
         assert!(days.len() > 4, "{message}: on {} days of 8", days.len());
     }
 }

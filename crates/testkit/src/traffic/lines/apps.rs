@@ -4,6 +4,7 @@ use crate::traffic::rng::Rng;
 use crate::traffic::scene::Scene;
 use crate::traffic::source::Source;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// An application's access to its own log line.
 struct App {
@@ -40,7 +41,7 @@ pub(in crate::traffic) fn photo_api(scene: &mut Scene<'_>) {
             PHOTO_API.request(scene, method, &path, factor);
         }
         75..=84 => {
-            PHOTO_API.note(scene, "info", "thumbnail rendered", json!({"asset": id, "size": "480x320"}))
+            PHOTO_API.note(scene, "info", "thumbnail rendered", json!({"asset": id, "size": "480x320"}));
         }
         85..=92 => PHOTO_API.note(scene, "info", "asset indexed", json!({"asset": id, "faces": id % 4})),
         93..=96 => PHOTO_API.note(scene, "debug", "cache evicted", json!({"entries": id % 200})),
@@ -49,7 +50,7 @@ pub(in crate::traffic) fn photo_api(scene: &mut Scene<'_>) {
     }
 }
 
-/// One thing that the book server does.
+/// One thing that the book server does.;
 pub(in crate::traffic) fn bookshelf(scene: &mut Scene<'_>) {
     let id = scene.rng.range(1, 6_000);
     if BOOKSHELF.fails(scene) {
@@ -66,16 +67,16 @@ pub(in crate::traffic) fn bookshelf(scene: &mut Scene<'_>) {
             BOOKSHELF.request(scene, "GET", &path, factor);
         }
         85..=93 => {
-            BOOKSHELF.note(scene, "info", "reading progress saved", json!({"book": id, "percent": id % 100}))
+            BOOKSHELF.note(scene, "info", "reading progress saved", json!({"book": id, "percent": id % 100}));
         }
         94..=97 => {
-            BOOKSHELF.note(scene, "info", "library scan finished", json!({"added": id % 3, "books": 5_871}))
+            BOOKSHELF.note(scene, "info", "library scan finished", json!({"added": id % 3, "books": 5_871}));
         }
         _ => BOOKSHELF.note(scene, "warn", "cover is larger than 2 MB, scaled down", json!({"book": id})),
     }
 }
 
-/// One thing that the feed reader does.
+/// One thing that the feed reader does.;
 pub(in crate::traffic) fn feed_reader(scene: &mut Scene<'_>) {
     let feed = scene.rng.range(1, 240);
     if FEED_READER.fails(scene) {
@@ -139,7 +140,7 @@ impl App {
         );
         if let Value::Object(fields) = fields {
             for (name, value) in fields {
-                text.push_str(&format!(r#","{name}":{value}"#));
+                let _ = write!(text, r#","{name}":{value}"#);
             }
         }
         text.push('}');

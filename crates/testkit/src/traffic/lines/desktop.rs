@@ -47,7 +47,7 @@ pub(in crate::traffic) fn jellyfin(scene: &mut Scene<'_>) {
             &format!("[INF] Deleting {} expired segments of item {item}", seconds % 60),
         ),
         93..=95 => {
-            scene.desktop(Info, MEDIA, MEDIA_PID, "[INF] Library monitor: directory watchers are in place")
+            scene.desktop(Info, MEDIA, MEDIA_PID, "[INF] Library monitor: directory watchers are in place");
         }
         96 | 97 => scene.desktop(
             Warning,
@@ -97,7 +97,7 @@ pub(in crate::traffic) fn systemd(scene: &mut Scene<'_>) {
     match scene.rng.range(0, 8) {
         0..=3 => scene.desktop(Info, "systemd", 1, &format!("Started Session {session} of User ren.")),
         4..=6 => {
-            scene.desktop(Info, "systemd", 1, &format!("run-u{session}.service: Deactivated successfully."))
+            scene.desktop(Info, "systemd", 1, &format!("run-u{session}.service: Deactivated successfully."));
         }
         _ => scene.desktop(Info, "systemd", 1, "Reached target Sound Card."),
     }

@@ -92,7 +92,7 @@ pub(in crate::traffic) fn systemd(scene: &mut Scene<'_>) {
     match scene.rng.range(0, 8) {
         0..=3 => scene.home(Info, "systemd", 1, &format!("Started Session {session} of User mika.")),
         4..=6 => {
-            scene.home(Info, "systemd", 1, &format!("session-{session}.scope: Deactivated successfully."))
+            scene.home(Info, "systemd", 1, &format!("session-{session}.scope: Deactivated successfully."));
         }
         _ => scene.home(Info, "systemd", 1, "Created slice User Slice of UID 1000."),
     }
@@ -147,8 +147,7 @@ pub(in crate::traffic) fn home_assistant(scene: &mut Scene<'_>) {
             "home-assistant",
             PID,
             &format!(
-                "[homeassistant.components.zha] {room} motion sensor reports occupancy, link quality {}",
-                tenth
+                "[homeassistant.components.zha] {room} motion sensor reports occupancy, link quality {tenth}"
             ),
         ),
         150..=179 => scene.home(
@@ -178,10 +177,7 @@ pub(in crate::traffic) fn home_assistant(scene: &mut Scene<'_>) {
             Error,
             "home-assistant",
             PID,
-            &format!(
-                "[homeassistant.components.weather] Timeout fetching forecast data, retry in {} s",
-                tenth
-            ),
+            &format!("[homeassistant.components.weather] Timeout fetching forecast data, retry in {tenth} s"),
         ),
     }
 }
@@ -255,7 +251,7 @@ pub(in crate::traffic) fn restic_backup(scene: &mut Scene<'_>) {
         Notice,
         APP,
         pid,
-        &format!("processed 214{:03} files, 381.{:03} GiB in 0:{seconds}", changed, new),
+        &format!("processed 214{changed:03} files, 381.{new:03} GiB in 0:{seconds}"),
     );
     scene.wait(0.2, 1.0);
     scene.home(Info, APP, pid, &format!("snapshot {saved:08x} saved"));

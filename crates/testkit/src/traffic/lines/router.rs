@@ -33,10 +33,10 @@ pub(in crate::traffic) fn dhcp(scene: &mut Scene<'_>) {
     let mac = mac(host);
     match scene.rng.range(0, 12) {
         0..=4 => {
-            scene.router("dhcp,info", &format!("lan-dhcp deassigned 192.168.88.{host} for {mac} {device}"))
+            scene.router("dhcp,info", &format!("lan-dhcp deassigned 192.168.88.{host} for {mac} {device}"));
         }
         5..=10 => {
-            scene.router("dhcp,info", &format!("lan-dhcp assigned 192.168.88.{host} for {mac} {device}"))
+            scene.router("dhcp,info", &format!("lan-dhcp assigned 192.168.88.{host} for {mac} {device}"));
         }
         _ => scene.router(
             "dhcp,warning",
@@ -52,7 +52,7 @@ pub(in crate::traffic) fn wireless(scene: &mut Scene<'_>) {
     let signal = scene.rng.range(48, 82);
     match scene.rng.range(0, 8) {
         0..=3 => {
-            scene.router("wireless,info", &format!("{mac}@{radio}: connected, signal strength -{signal}"))
+            scene.router("wireless,info", &format!("{mac}@{radio}: connected, signal strength -{signal}"));
         }
         4..=6 => scene.router(
             "wireless,info",
