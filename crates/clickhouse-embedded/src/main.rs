@@ -1,2 +1,7 @@
-//! libchdb behind ClickHouse's HTTP interface, for tests and the demo.
-fn main() {}
+//! See the library's documentation.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    clickhouse_embedded::main()
+}
