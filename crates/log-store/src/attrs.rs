@@ -23,11 +23,12 @@ pub fn attrs_json(attrs: &BTreeMap<String, String>) -> String {
     let object: Map<String, Value> =
         attrs.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
     let text = Value::Object(object).to_string();
-    if fits {
-        text
-    } else {
-        Value::Object(Map::from_iter([(RAW.to_owned(), Value::String(text))])).to_string()
-    }
+    if fits { text } else { raw_attrs_json(text) }
+}
+
+/// The text of attributes as the only attribute, which every server takes.
+pub(crate) fn raw_attrs_json(text: String) -> String {
+    Value::Object(Map::from_iter([(RAW.to_owned(), Value::String(text))])).to_string()
 }
 
 fn key_fits(key: &str) -> bool {

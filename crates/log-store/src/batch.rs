@@ -85,6 +85,11 @@ impl EncodedBatch {
         let batch = BatchRef { batch, rows: rows.len() as u64, min_ts, max_ts, content_hash };
         Self { bytes: bytes.into(), batch }
     }
+
+    /// A batch as it was kept on disk; none if the bytes are not the ones that were meant.
+    pub fn restore(batch: BatchRef, bytes: Bytes) -> Option<Self> {
+        (xxh3_64(&bytes) == batch.content_hash).then_some(Self { bytes, batch })
+    }
 }
 
 impl BatchRef {

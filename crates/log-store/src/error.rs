@@ -72,6 +72,13 @@ impl Error {
         if let Self::Server { code, .. } = self { Some(*code) } else { None }
     }
 
+    /// Whether the server could not take the data as it is: it would not the next time either.
+    pub fn is_bad_data(&self) -> bool {
+        // CANNOT_PARSE_TEXT, CANNOT_PARSE_INPUT_ASSERTION_FAILED, CANNOT_READ_ALL_DATA, TYPE_MISMATCH,
+        // INCORRECT_DATA
+        matches!(self.code(), Some(6 | 27 | 33 | 53 | 117))
+    }
+
     /// Sorts an error of the client crate.
     pub(crate) fn from_client(what: impl fmt::Display, error: &clickhouse::error::Error) -> Self {
         use clickhouse::error::Error as E;

@@ -1,6 +1,7 @@
 //! A line.
 
-use crate::attrs::attrs_json;
+use crate::attrs::{attrs_json, raw_attrs_json};
+use crate::lines::LineKey;
 use clickhouse::Row;
 use log_model::LogRecord;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,24 @@ impl AppLog {
             attrs: attrs_json(&record.attrs),
             event_id: record.event_id.low64(),
             batch,
+        }
+    }
+
+    /// The same line with its attributes as text under `_raw`, should the server refuse them as they are.
+    #[must_use]
+    pub fn with_raw_attrs(self) -> Self {
+        Self { attrs: raw_attrs_json(self.attrs), ..self }
+    }
+
+    /// What makes it the same line as another.
+    pub fn key(&self) -> LineKey {
+        LineKey {
+            ts: self.ts,
+            host: self.host.clone(),
+            service: self.service.clone(),
+            unit: self.unit.clone(),
+            level: self.level.clone(),
+            event_id: self.event_id,
         }
     }
 }
