@@ -21,7 +21,7 @@ pub(super) fn apply<C: Config>(
         set_text::<C>(draft, keys, Origin::Env(name), "clickhouse.url", &url)?;
     }
     for (name, key) in SHARED {
-        if let Some(value) = sources.env.get(*name).filter(|_| keys.leaves.contains_key(*key)) {
+        if let Some(value) = given(&sources.env, name).filter(|_| keys.leaves.contains_key(*key)) {
             set_text::<C>(draft, keys, Origin::Env((*name).to_owned()), key, value)?;
         }
     }
@@ -101,8 +101,8 @@ fn predecessor_url(
     keys: &Keys,
     notes: &mut Vec<String>,
 ) -> Result<Option<(String, String)>, ConfigError> {
-    let (host, port) = (env.get("CLICKHOUSE_HOST"), env.get("CLICKHOUSE_PORT"));
-    let superseded = env.contains_key("CLICKHOUSE_URL") || !keys.leaves.contains_key("clickhouse.url");
+    let (host, port) = (given(env, "CLICKHOUSE_HOST"), given(env, "CLICKHOUSE_PORT"));
+    let superseded = given(env, "CLICKHOUSE_URL").is_some() || !keys.leaves.contains_key("clickhouse.url");
     if superseded || (host.is_none() && port.is_none()) {
         return Ok(None);
     }
@@ -129,6 +129,11 @@ fn predecessor_url(
     notes
         .push(format!("CLICKHOUSE_HOST and CLICKHOUSE_PORT are the predecessor's, set CLICKHOUSE_URL={url}"));
     Ok(Some((name.to_owned(), url)))
+}
+
+/// A short name's value. These names are shared with other programs, whose units often set them to nothing.
+fn given<'a>(env: &'a BTreeMap<String, String>, name: &str) -> Option<&'a String> {
+    env.get(name).filter(|value| !value.is_empty())
 }
 
 fn prefix(tool: &str) -> String {

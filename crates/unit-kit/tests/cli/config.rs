@@ -263,6 +263,9 @@ fn the_names_of_the_predecessor_work_with_a_hint() {
     "#);
     let superseded = log(&[("CLICKHOUSE_PORT", "9000"), ("CLICKHOUSE_URL", "http://x:8123")]);
     assert!(superseded.starts_with("exit 0"), "{superseded}");
+    let empty =
+        with_env(&[("CLICKHOUSE_URL", ""), ("LOKI_URL", ""), ("CLICKHOUSE_HOST", "")], &["--print-config"]);
+    assert_eq!(empty.matches("url = \"http://127.0.0.1:9\"").count(), 2, "empty means not set\n{empty}");
     let shown = with_env(&[("CLICKHOUSE_HOST", "fd00::1")], &["--print-config"]);
     assert!(shown.contains("url = \"http://[fd00::1]:8123\""), "{shown}");
 }

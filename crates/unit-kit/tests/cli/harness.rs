@@ -80,7 +80,7 @@ impl Bench {
 }
 
 /// The example, which `cargo test` builds with the tests (but `cargo test --test cli` does not).
-fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let here = std::env::current_exe().unwrap();

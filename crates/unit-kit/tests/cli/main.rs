@@ -8,5 +8,6 @@
 
 mod config;
 mod harness;
+mod logging;
 mod running;
 mod usage;

@@ -20,9 +20,9 @@ fn stop(child: Child, signal: &str) -> std::process::Output {
     child.wait_with_output().unwrap()
 }
 
-/// The next message to systemd. The end of another test's child interrupts the wait.
-fn receive(socket: &UnixDatagram) -> String {
-    let mut buffer = [0; 512];
+/// The next datagram, as text. The end of another test's child interrupts the wait.
+pub(crate) fn receive(socket: &UnixDatagram) -> String {
+    let mut buffer = [0; 4096];
     loop {
         match socket.recv(&mut buffer) {
             Ok(length) => return String::from_utf8_lossy(&buffer[..length]).into_owned(),
@@ -212,14 +212,4 @@ fn metrics_that_cannot_be_written_are_a_warning() {
     bench.env("YAGURA_LINE_COUNTER_UNIT_METRICS_DIR", "/nonexistent");
     let text = bench.run(&["count"]);
     assert!(text.starts_with("exit 0") && text.contains("warn unit_kit"), "{text}");
-}
-
-#[test]
-fn log_lines_say_level_target_and_fields() {
-    let bench = Bench::new();
-    bench.write("one", "a\n");
-    let log = |args: &[&str]| String::from_utf8(bench.output(args).stderr).unwrap();
-    assert_eq!(log(&["count", "one"]), "info line_counter: counted file=one lines=1\n");
-    assert_eq!(log(&["count", "one", "--log-level", "warn"]), "");
-    assert_eq!(log(&["count", "one", "--quiet"]), "");
 }
