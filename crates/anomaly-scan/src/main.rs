@@ -1,2 +1,5 @@
 //! See the library.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    unit_kit::main::<anomaly_scan::AnomalyScan>()
+}

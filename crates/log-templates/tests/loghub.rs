@@ -8,10 +8,10 @@ use std::path::Path;
 
 use log_templates::{Miner, TemplateId};
 
-/// What this miner reaches with its one default configuration, less a little room.
-const FLOOR_MEAN: f64 = 0.0;
+/// Mean over the samples: 0.833 on the original labels, 0.809 on the corrected ones (eight samples at hand).
+const FLOOR_MEAN: f64 = 0.8;
 /// No sample may fall below this, except Linux and Proxifier whose labels tell apart what only a word list can.
-const FLOOR_EACH: f64 = 0.0;
+const FLOOR_EACH: f64 = 0.84;
 
 #[test]
 fn groups_real_lines_as_their_labels_do() {

@@ -91,7 +91,9 @@ impl Baseline {
                 pool.extend_from_slice(&by_hour[near % hours]);
             }
             let middle = median(&mut pool);
-            pool.iter_mut().for_each(|v| *v = (*v - middle).abs());
+            for value in &mut pool {
+                *value = (*value - middle).abs();
+            }
             baseline.median[hour] = middle;
             baseline.spread[hour] = MAD_TO_SD * median(&mut pool);
         }

@@ -113,7 +113,7 @@ pub fn incidents(flags: Vec<Flag>, known: &[Known], start: i64, until: i64, limi
     for incident in &mut done {
         incident.open = until - incident.last < limits.cool_down;
     }
-    done.sort_by(|a, b| (a.first, a.id).cmp(&(b.first, b.id)));
+    done.sort_by_key(|incident| (incident.first, incident.id));
     done
 }
 

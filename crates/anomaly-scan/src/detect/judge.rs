@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::DAY;
+use super::absence::{pipeline, silent_hosts};
 use super::baseline::{Clock, Season};
 use super::calibrate::{CALIBRATED, Past, Scale, sides};
 use super::feature::{Feature, Kind};
@@ -93,7 +94,7 @@ pub struct Verdict {
 }
 
 /// A score beyond this says nothing more.
-const MAX_SCORE: f32 = 99.0;
+pub(super) const MAX_SCORE: f32 = 99.0;
 /// Weight of the second oddest feature: two that agree are better than one.
 const SECOND: f32 = 0.25;
 /// Readings below this are not worth naming.
@@ -102,10 +103,6 @@ const WORTH_NAMING: f32 = 0.4;
 const PLAIN: f32 = 1.0;
 /// Highest value of a feature that doesn't suit an entity that only runs at times.
 const UNSUITED: f32 = 0.9;
-/// Silent windows in a row of everybody that make a record of their own.
-const GAP_WINDOWS: usize = 2;
-/// Lines expected of a host's steady services together, below which their silence is not judged as one.
-const HOST_LINES: f32 = 20.0;
 
 /// Judges the windows of `range`, each by what was known at the beginning of its day (UTC): two runs on one day give
 /// the same verdict, and no window takes part in its own expectation.
@@ -128,7 +125,7 @@ pub fn judge(
         before = judges.day(at..end, range.start, before);
         at = end;
     }
-    judges.pipeline(range.clone());
+    judges.verdict.flags.extend(pipeline(grid, range.clone()));
     judges.verdict.flags.sort_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
     judges.verdict.learning = grid
         .series
@@ -148,16 +145,19 @@ struct Judge<'a> {
 }
 
 /// One entity on one day.
-struct Entity<'a> {
-    series: &'a Series,
-    /// None while it is being learnt.
-    model: Model,
-    residuals: Residuals,
-    rhythm: Rhythm,
-    learning_until: usize,
+pub(super) struct Entity<'a> {
+    pub(super) series: &'a Series,
+    pub(super) model: Model,
+    pub(super) residuals: Residuals,
+    pub(super) rhythm: Rhythm,
+    /// First window in which it is judged by everything.
+    pub(super) learning_until: usize,
     /// Per window of the day: the messages that were looked at.
-    surges: BTreeMap<usize, Vec<(usize, Surge)>>,
+    surges: ByWindow,
 }
+
+/// Messages by window: (number of the template, what it did).
+type ByWindow = BTreeMap<usize, Vec<(usize, Surge)>>;
 
 impl Judge<'_> {
     /// Judges the windows of one day; `before` holds the combined values of the window before. Returns those of the
@@ -191,7 +191,7 @@ impl Judge<'_> {
         Scale::pool(&mut scales);
         let mut vote = None;
         for at in windows {
-            let silent_hosts = self.silent_hosts(&entities, at);
+            let silent_hosts = silent_hosts(&entities, at);
             let mut now = BTreeMap::new();
             for (number, (entity, scale)) in entities.iter().zip(&scales).enumerate() {
                 let readings = self.readings(number, entity, scale, at);
@@ -355,9 +355,9 @@ impl Judge<'_> {
         past: &Past,
         windows: &Range<usize>,
         clock: Clock,
-    ) -> (Vec<f32>, BTreeMap<usize, Vec<(usize, Surge)>>) {
+    ) -> (Vec<f32>, ByWindow) {
         let mut before = vec![0.0_f32; past.range.len()];
-        let mut today: BTreeMap<usize, Vec<(usize, Surge)>> = BTreeMap::new();
+        let mut today = ByWindow::new();
         let counted = history.start.max(self.templates_from.max(0) as usize).min(history.end)..history.end;
         let volume = Sums::dense(&series.cnt);
         for (index, template) in self.templates.iter().enumerate().filter(|(_, t)| t.entity == number) {
@@ -371,72 +371,6 @@ impl Judge<'_> {
             }
         }
         (before, today)
-    }
-
-    /// Hosts all of whose steady services are silent in window `at`, as flags.
-    fn silent_hosts(&self, entities: &[Entity<'_>], at: usize) -> BTreeMap<String, Flag> {
-        let mut hosts: BTreeMap<&str, (usize, usize, f32, usize)> = BTreeMap::new();
-        for entity in entities {
-            let steady = matches!(entity.rhythm, Rhythm::Steady { .. });
-            if entity.series.cnt[at].is_nan() || at < entity.learning_until || !steady {
-                continue;
-            }
-            let host = hosts.entry(&entity.series.key.host).or_default();
-            host.0 += 1;
-            host.1 += usize::from(entity.series.cnt[at] <= 0.0);
-            host.2 += entity.model.compare(Feature::Silence, entity.series, &entity.residuals, at).1;
-            host.3 = host.3.max(entity.model.windows);
-        }
-        hosts
-            .into_iter()
-            .filter(|(_, (steady, silent, expected, _))| {
-                steady == silent && *steady >= 2 && *expected >= HOST_LINES
-            })
-            .map(|(host, (steady, _, expected, history))| {
-                let key = EntityKey { host: host.to_owned(), service: "*".into(), unit: String::new() };
-                let score = 1.0 + 0.25 * steady as f32;
-                (host.to_owned(), absence_flag(key, Kind::HostSilence, at, score, expected, history))
-            })
-            .collect()
-    }
-
-    /// Nothing from anybody: one record for the pipeline.
-    fn pipeline(&mut self, range: Range<usize>) {
-        let mut totals: Vec<f32> = (0..range.start)
-            .map(|at| self.grid.series.iter().map(|s| s.cnt[at]).sum::<f32>())
-            .filter(|total| !total.is_nan())
-            .collect();
-        let usual = super::median(&mut totals);
-        for at in range {
-            let run = (0..=at).rev().take_while(|&w| self.grid.ingest_gap[w]).count();
-            if run >= GAP_WINDOWS && usual.is_finite() {
-                let key = EntityKey { host: "*".into(), service: "*".into(), unit: String::new() };
-                let score = 1.0 + 0.5 * (run - GAP_WINDOWS) as f32;
-                self.verdict.flags.push(absence_flag(key, Kind::Pipeline, at, score, usual, totals.len()));
-            }
-        }
-    }
-}
-
-fn absence_flag(key: EntityKey, kind: Kind, at: usize, score: f32, expected: f32, history: usize) -> Flag {
-    let silence = Reading {
-        feature: Feature::Silence,
-        observed: 0.0,
-        expected,
-        value: score,
-        percentile: 100.0,
-        template: None,
-    };
-    Flag {
-        key,
-        kind,
-        at,
-        score: score.min(MAX_SCORE),
-        readings: vec![silence],
-        opinion: None,
-        history,
-        season: None,
-        moved: Vec::new(),
     }
 }
 

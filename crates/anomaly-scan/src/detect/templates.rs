@@ -151,7 +151,7 @@ pub fn novelty(template: &TemplateSeries, at: usize) -> Option<f32> {
 
 /// Score of so many lines of a new message, on the scale of the calibrated features.
 pub fn novelty_score(lines: f32) -> f32 {
-    (2.0 + lines / 3.0) / 2.0
+    1.0 + lines / 6.0
 }
 
 #[cfg(test)]
