@@ -47,6 +47,18 @@ impl Store {
         self.all("read logs.sync_windows", query).await
     }
 
+    /// The windows of `[from, to)` that every source that knows them calls complete, oldest first.
+    pub async fn complete_windows(&self, from: Window, to: Window) -> Result<Vec<Window>> {
+        let sql = format!(
+            "SELECT toInt64(toUnixTimestamp(window_start)) AS start FROM logs.sync_windows FINAL \
+             WHERE window_start >= toDateTime(?, 'UTC') AND window_start < toDateTime(?, 'UTC') \
+             GROUP BY window_start HAVING min(state IN {DONE}) ORDER BY window_start"
+        );
+        let query = self.query(&sql).bind(from.start() / SECOND).bind(to.start() / SECOND);
+        let starts: Vec<i64> = self.all("read logs.sync_windows", query).await?;
+        Ok(starts.into_iter().map(|start| Window::containing(start * SECOND)).collect())
+    }
+
     /// How many windows of a source are in each state.
     pub async fn windows_by_state(&self, source: &str) -> Result<Vec<(String, u64)>> {
         let query = self

@@ -1,2 +1,5 @@
 //! See the library.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    unit_kit::main::<parquet_export::ParquetExport>()
+}

@@ -27,6 +27,11 @@ pub struct MigrateOptions {
     pub retention: RetentionDays,
 }
 
+/// The schema's version: the number of the newest migration.
+pub fn newest_version() -> u32 {
+    files::latest().version
+}
+
 /// Says what [`apply`] would do, and changes nothing.
 pub async fn plan(store: &Store, options: &MigrateOptions) -> Result<Plan> {
     options.retention.check()?;
