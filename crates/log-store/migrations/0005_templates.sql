@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS logs.templates /*on-cluster*/ (
     id         UInt64 COMMENT 'hash of the pattern: the same on every host and after a restart',
     service    LowCardinality(String),
     pattern    SimpleAggregateFunction(anyLast, String) CODEC(ZSTD(3)),
-    level      SimpleAggregateFunction(anyLast, LowCardinality(String)) COMMENT 'of the last line',
+    level      SimpleAggregateFunction(anyLast, String) COMMENT 'of the last line',
     sample     SimpleAggregateFunction(anyLast, String) CODEC(ZSTD(3)),
     first_seen SimpleAggregateFunction(min, DateTime64(3, 'UTC')),
     last_seen  SimpleAggregateFunction(max, DateTime64(3, 'UTC'))

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS logs.anomalies /*on-cluster*/ (
     service      LowCardinality(String),
     anomaly_type LowCardinality(String),
     score        Float32 COMMENT '1.0 is the alert line, higher is odder',
-    details      JSON(max_dynamic_paths = 64) CODEC(ZSTD(3)),
+    details      JSON CODEC(ZSTD(3)),
     id           UInt64 COMMENT 'hash of host, service, unit, type and first minute',
     unit         LowCardinality(String),
     state        LowCardinality(String) COMMENT 'open, closed, muted',

@@ -16,7 +16,7 @@ impl Store {
     /// All templates.
     pub async fn templates(&self) -> Result<Vec<Template>> {
         let query = self.query(
-            "SELECT id, toString(service) AS service, pattern, toString(level) AS level, sample, first_seen, \
+            "SELECT id, toString(service) AS service, pattern, level, sample, first_seen, \
              last_seen FROM logs.templates FINAL ORDER BY service, id",
         );
         self.all("read logs.templates", query).await
