@@ -1,1 +1,3 @@
 //! Tests that cross tools.
+
+mod loki_contract;

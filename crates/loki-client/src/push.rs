@@ -3,7 +3,7 @@
 use crate::backoff::Backoff;
 use crate::batch::{self, Batch};
 use crate::error::clip;
-use crate::reject::{Verdict, classify, refuses_all, refuses_whole_stream, words_for};
+use crate::reject::{Verdict, classify, words_for_all};
 use crate::{Client, Error, Result};
 use log_model::{Entry, StreamLabels};
 use reqwest::header::CONTENT_TYPE;
@@ -54,10 +54,9 @@ impl Client {
                 }
                 Verdict::Partial | Verdict::TooLarge => {
                     backoff.reset();
-                    if is_settled(verdict, &batch, &words) {
-                        reject(batch, &words, &mut report.rejected);
-                    } else {
-                        prepend(&mut queue, batch.split());
+                    match settle(verdict, &batch, &words) {
+                        Some(rejected) => report.rejected.extend(rejected),
+                        None => prepend(&mut queue, batch.split()),
                     }
                 }
                 Verdict::Later => {
@@ -98,22 +97,19 @@ impl Client {
     }
 }
 
-/// Whether all entries of a failed request are known to be refused, so that splitting tells nothing new.
-fn is_settled(verdict: Verdict, batch: &Batch<'_>, words: &str) -> bool {
-    batch.len() == 1
-        || batch.parts.len() == 1
-            && verdict == Verdict::Partial
-            && (refuses_whole_stream(words) || refuses_all(words, batch.len()))
-}
-
-fn reject(batch: Batch<'_>, words: &str, rejected: &mut Vec<Rejected>) {
-    for part in batch.parts {
-        rejected.extend(part.entries.into_iter().map(|entry| Rejected {
-            labels: part.labels.clone(),
-            entry: entry.clone(),
-            reason: words_for(words, entry),
-        }));
+/// The entries of a failed request, once it is sure that all of them are refused and why each is.
+fn settle(verdict: Verdict, batch: &Batch<'_>, words: &str) -> Option<Vec<Rejected>> {
+    let [part] = &batch.parts[..] else { return None };
+    if verdict == Verdict::TooLarge && part.entries.len() > 1 {
+        return None;
     }
+    let reasons = words_for_all(words, &part.entries)?;
+    let rejected = part.entries.iter().zip(reasons).map(|(entry, reason)| Rejected {
+        labels: part.labels.clone(),
+        entry: (*entry).clone(),
+        reason,
+    });
+    Some(rejected.collect())
 }
 
 fn prepend<'a>(queue: &mut VecDeque<Batch<'a>>, batches: Vec<Batch<'a>>) {

@@ -2,7 +2,8 @@
 //! (`pkg/validation/validate.go`, `pkg/ingester/stream.go` of 3.7).
 
 use crate::error::clip;
-use log_model::{Entry, time::rfc3339};
+use log_model::Entry;
+use log_model::time::{SECOND, rfc3339};
 
 /// Meaning of an answer to a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub(crate) fn classify(status: u16, body: &str) -> Verdict {
 }
 
 /// Whether Loki refuses the stream as such, so that each of its lines would meet the same answer.
-pub(crate) fn refuses_whole_stream(body: &str) -> bool {
+fn refuses_whole_stream(body: &str) -> bool {
     [
         "couldn't parse labels",
         "error parsing labels",
@@ -56,31 +57,38 @@ pub(crate) fn refuses_whole_stream(body: &str) -> bool {
     .any(|sign| body.contains(sign))
 }
 
-/// Whether Loki says that it refused all `entries` of a request of one stream.
-pub(crate) fn refuses_all(body: &str, entries: usize) -> bool {
-    if entries == 1 {
-        return true;
+/// Loki's words about each of these entries of one stream, when it is sure that all of them were refused and which
+/// words are whose. `None`: send them apart to find out.
+pub(crate) fn words_for_all(body: &str, entries: &[&Entry]) -> Option<Vec<String>> {
+    let same = |words: &str| Some(vec![clip(words.to_owned()); entries.len()]);
+    if entries.len() == 1 || refuses_whole_stream(body) {
+        return same(body);
     }
     if let Some((_, tail)) = body.rsplit_once("total ignored: ") {
-        return tail.starts_with(&format!("{entries} out of {entries} for stream"));
+        let all = format!("{0} out of {0} for stream", entries.len());
+        return tail.starts_with(&all).then(|| same(body)).flatten();
     }
-    // "3 errors like: <words>; 1 errors like: <words>"; a single error comes without the count.
-    let counted: usize = body
-        .match_indices(" errors like: ")
-        .filter_map(|(at, _)| body[..at].rsplit(|c: char| !c.is_ascii_digit()).next()?.parse::<usize>().ok())
-        .sum();
-    counted == entries
+    // "3 errors like: <words>; 1 errors like: <words>"
+    let groups: Vec<(usize, &str)> = body.split("; ").map(counted).collect::<Option<_>>()?;
+    if groups.iter().map(|(count, _)| count).sum::<usize>() != entries.len() {
+        return None;
+    }
+    if let [(_, words)] = groups[..] {
+        return same(words);
+    }
+    entries.iter().map(|entry| words_by_time(&groups, entry)).collect()
 }
 
-/// Loki's words about this entry: of several grouped messages the one that names its time.
-pub(crate) fn words_for(body: &str, entry: &Entry) -> String {
-    const SECOND: i64 = 1_000_000_000;
-    let time = rfc3339(entry.ts.div_euclid(SECOND) * SECOND);
-    let words = body.split("; ").find(|part| part.contains(&time)).unwrap_or(body);
-    match words.split_once(" errors like: ") {
-        Some((count, rest)) if count.bytes().all(|b| b.is_ascii_digit()) => clip(rest.to_owned()),
-        _ => clip(words.to_owned()),
-    }
+fn counted(group: &str) -> Option<(usize, &str)> {
+    let (count, words) = group.split_once(" errors like: ")?;
+    Some((count.parse().ok()?, words))
+}
+
+/// Of several messages the only one that names the entry's time.
+fn words_by_time(groups: &[(usize, &str)], entry: &Entry) -> Option<String> {
+    let time = format!("timestamp too old: {}", rfc3339(entry.ts.div_euclid(SECOND) * SECOND));
+    let (_, words) = groups.iter().find(|(_, words)| words.contains(&time))?;
+    Some(clip((*words).to_owned()))
 }
 
 #[cfg(test)]
@@ -112,22 +120,26 @@ mod tests {
     }
 
     #[test]
-    fn lokis_counts_tell_when_nothing_was_kept() {
-        assert!(refuses_all("3 errors like: too old; 2 errors like: older", 5));
-        assert!(!refuses_all("3 errors like: too old", 5));
-        assert!(!refuses_all("entry for stream has timestamp too old", 5));
-        let ignored =
-            "entry with timestamp T ignored, reason: 'entry too far behind',\nuser 'x', total ignored: ";
-        assert!(refuses_all(&format!("{ignored}4 out of 4 for stream: {{}}"), 4));
-        assert!(!refuses_all(&format!("{ignored}2 out of 4 for stream: {{}}"), 4));
-    }
-
-    #[test]
-    fn each_line_gets_the_words_that_are_about_it() {
-        let entry = Entry { ts: 1_790_000_000_500_000_000, line: String::new(), metadata: Vec::new() };
-        let body =
-            "2 errors like: too old: 2026-01-01T00:00:00Z; 1 errors like: too old: 2026-09-21T14:13:20Z";
-        assert_eq!(words_for(body, &entry), "too old: 2026-09-21T14:13:20Z");
-        assert_eq!(words_for("something else", &entry), "something else");
+    fn words_are_given_out_only_where_it_is_clear_whose_they_are() {
+        let at = |ts| Entry { ts, line: String::new(), metadata: Vec::new() };
+        let (first, second) = (at(1_790_000_000_500_000_000), at(1_790_000_001_000_000_000));
+        let both = [&first, &second];
+        let old = |count: usize, time: &str| {
+            format!("{count} errors like: has timestamp too old: 2026-09-21T14:{time}Z, x")
+        };
+        let words = words_for_all(&old(2, "13:20"), &both).unwrap();
+        assert_eq!(words, ["has timestamp too old: 2026-09-21T14:13:20Z, x"; 2], "one message for all");
+        let words = words_for_all(&format!("{}; {}", old(1, "13:21"), old(1, "13:20")), &both).unwrap();
+        assert!(words[0].contains("13:20Z") && words[1].contains("13:21Z"), "{words:?}");
+        assert_eq!(words_for_all(&old(1, "13:20"), &both), None, "one of two was stored");
+        assert_eq!(
+            words_for_all("1 errors like: too long; 1 errors like: too fat", &both),
+            None,
+            "whose is which?"
+        );
+        assert_eq!(words_for_all("anything", &[&first]).unwrap(), ["anything"]);
+        let ignored = "entry ignored, reason: 'entry too far behind',\nuser 'x', total ignored: ";
+        assert!(words_for_all(&format!("{ignored}2 out of 2 for stream: {{}}"), &both).is_some());
+        assert!(words_for_all(&format!("{ignored}1 out of 2 for stream: {{}}"), &both).is_none());
     }
 }

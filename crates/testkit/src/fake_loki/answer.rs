@@ -42,9 +42,7 @@ pub(super) fn query_range(shared: &Shared, request: &RangeQuery<'_>) -> Result<V
     }
     let faults = shared.faults().clone();
     let store = shared.store();
-    // Start and end alike mean the entries of that very nanosecond.
-    let to = if request.from == request.to { request.to + 1 } else { request.to };
-    let mut hits = store.select(&selection.matchers, &selection.pipeline, request.from, to, &faults);
+    let mut hits = store.select(&selection.matchers, &selection.pipeline, request.from, request.to, &faults);
     if !request.forward {
         hits.reverse();
     }

@@ -225,7 +225,7 @@ fn metadata_size(entry: &Entry) -> usize {
 fn normalise(labels: &StreamLabels, mut entry: Entry) -> Entry {
     let mut metadata = BTreeMap::new();
     for (name, value) in entry.metadata {
-        metadata.insert(log_model::wire::metadata_name(&name), value.replace('\u{fffd}', ""));
+        metadata.insert(log_model::wire::metadata_name(&name), value.replace('\u{fffd}', " "));
     }
     metadata.retain(|_, value| !value.is_empty());
     let level = match labels.get("level") {
