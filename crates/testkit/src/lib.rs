@@ -3,20 +3,24 @@
 //! Every engine has a directory and a port of its own, listens on 127.0.0.1 only, keeps what it prints, and ends with
 //! its owner, however that ends. Nothing here is shipped.
 
+pub mod alertmanager;
+pub mod chromium;
+pub mod clickhouse;
+pub mod fake_loki;
+pub mod loki;
 pub mod ports;
 pub mod process;
-
-use std::sync::OnceLock;
+pub mod prometheus;
+pub mod s3;
+pub mod servers;
+pub mod traffic;
 
 /// An HTTP client with the TLS provider that the workspace uses; no proxy, since engines are on the loopback.
+///
+/// Not shared: a client's connections belong to the runtime that opened them, and every test has its own.
 pub fn http() -> reqwest::Client {
-    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
-    CLIENT
-        .get_or_init(|| {
-            install_tls();
-            reqwest::Client::builder().no_proxy().build().unwrap_or_default()
-        })
-        .clone()
+    install_tls();
+    reqwest::Client::builder().no_proxy().build().unwrap_or_default()
 }
 
 /// Sets ring as the process's TLS provider, once; reqwest is built without one of its own.
