@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::exception::Exception;
 use crate::ffi::Output;
 use crate::formats::content_type;
+use crate::native::Reframer;
 use crate::request::{Request, random_id};
 
 /// Status, headers and the pieces of the body to come.
@@ -41,6 +42,8 @@ pub struct Answer {
     hold: u64,
     encoding: Encoding,
     format: String,
+    client_protocol_version: u64,
+    reframer: Option<Reframer>,
     query_id: String,
     tag: String,
     version: String,
@@ -51,6 +54,20 @@ pub struct Answer {
 
 /// The client has gone away.
 pub struct Gone;
+
+/// Why no more of a result can be taken.
+pub enum Stop {
+    /// Nobody reads it.
+    Gone,
+    /// It cannot be sent as the client asks.
+    Failed(Exception),
+}
+
+impl From<Gone> for Stop {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
 
 impl Answer {
     /// An answer to `request` that goes through `reply`.
@@ -64,6 +81,8 @@ impl Answer {
             hold: if request.wait_end_of_query { u64::MAX } else { request.buffer_size },
             encoding: request.encoding,
             format: request.default_format.clone(),
+            client_protocol_version: request.client_protocol_version,
+            reframer: None,
             query_id: request.query_id.clone(),
             tag: exception_tag(),
             version: engine.version.clone(),
@@ -84,7 +103,20 @@ impl Answer {
     }
 
     /// Takes a piece of the result.
-    pub fn write(&mut self, piece: &[u8]) -> Result<(), Gone> {
+    pub fn write(&mut self, piece: &[u8]) -> Result<(), Stop> {
+        if self.client_protocol_version == 0 || !self.format.eq_ignore_ascii_case("Native") {
+            return Ok(self.take(piece)?);
+        }
+        let revision = self.client_protocol_version;
+        let blocks = self
+            .reframer
+            .get_or_insert_with(|| Reframer::new(revision))
+            .write(piece)
+            .map_err(Stop::Failed)?;
+        Ok(self.take(&blocks)?)
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), Gone> {
         if self.body.is_some() {
             return self.send(piece);
         }
@@ -103,6 +135,16 @@ impl Answer {
 
     /// Ends the answer well.
     pub fn finish(mut self, output: &Output, has_result: bool) {
+        if let Some(mut reframer) = self.reframer.take() {
+            match reframer.finish() {
+                Ok(blocks) => {
+                    if self.take(&blocks).is_err() {
+                        return;
+                    }
+                }
+                Err(exception) => return self.fail(&exception),
+            }
+        }
         let type_ = if has_result { content_type(&self.format) } else { "text/plain; charset=UTF-8" };
         if self.body.is_none()
             && (self.start(StatusCode::OK, type_, output, None).is_err() || self.send_held().is_err())

@@ -21,6 +21,7 @@ pub mod engine;
 pub mod exception;
 pub mod ffi;
 pub mod formats;
+pub mod native;
 pub mod request;
 pub mod run;
 pub mod server;

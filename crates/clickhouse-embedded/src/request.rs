@@ -39,6 +39,8 @@ pub struct Request {
     pub wait_end_of_query: bool,
     /// How much of an answer to hold back anyway, in bytes.
     pub buffer_size: u64,
+    /// The protocol whose Native format the client reads; 0 is the plain one.
+    pub client_protocol_version: u64,
     /// `decompress=1`: the body is in ClickHouse's own blocks.
     pub decompress: bool,
     /// `Content-Encoding` of the body, in lower case.
@@ -84,6 +86,7 @@ impl Request {
             roles: Vec::new(),
             wait_end_of_query: false,
             buffer_size: DEFAULT_BUFFER,
+            client_protocol_version: 0,
             decompress: false,
             content_encoding: text("content-encoding").trim().to_ascii_lowercase(),
             encoding: Encoding::accepted(text("accept-encoding")),
@@ -131,6 +134,7 @@ impl Request {
             "role" => self.roles.push(value),
             "wait_end_of_query" => self.wait_end_of_query = is_on(&value),
             "buffer_size" => self.buffer_size = value.parse().unwrap_or(DEFAULT_BUFFER),
+            "client_protocol_version" => self.client_protocol_version = value.parse().unwrap_or(0),
             "decompress" => self.decompress = is_on(&value),
             "compress" if is_on(&value) => self.encoding = Encoding::Native,
             "enable_http_compression" if !is_on(&value) && self.encoding != Encoding::Native => {
@@ -143,8 +147,7 @@ impl Request {
             | "stacktrace"
             | "close_session"
             | "http_write_exception_in_output_format"
-            | "session_id"
-            | "client_protocol_version" => {}
+            | "session_id" => {}
             _ => self.settings.push((key, value)),
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::TryLockError;
 
 use tokio::sync::oneshot;
 
-use crate::answer::{Answer, Gone, Reply};
+use crate::answer::{Answer, Reply, Stop};
 use crate::compression::NativeReader;
 use crate::engine::{Engine, quoted};
 use crate::exception::Exception;
@@ -131,8 +131,7 @@ fn run(
                     .query(&text, &request.default_format, &request.params)
                     .map_err(|error| Exception::from_engine(&error))?;
                 let has_result = !output.data.is_empty();
-                // A client that has gone away does not undo the statement.
-                let _ = answer.write(&output.data);
+                write_all(answer, &output)?;
                 Ok((output, has_result))
             }
         }
@@ -206,20 +205,23 @@ fn run_select(
             })
             .map_err(cannot)?;
         let mut piece = vec![0; PIECE];
-        let mut gone = false;
+        let mut stopped = None;
         loop {
             match reader.read(&mut piece) {
                 Ok(0) => break,
-                Ok(_) if gone => {}
+                Ok(_) if stopped.is_some() => {}
                 Ok(count) => {
-                    if let Err(Gone) = answer.write(&piece[..count]) {
-                        gone = true;
+                    if let Err(stop) = answer.write(&piece[..count]) {
+                        stopped = Some(stop);
                         engine.kill(&clause);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(cannot(error)),
             }
+        }
+        if let Some(Stop::Failed(exception)) = stopped {
+            return Err(exception);
         }
         query.join().map_err(|_| Exception::new(1002, "UNKNOWN_EXCEPTION", "the query's thread panicked"))
     })?;
@@ -230,12 +232,20 @@ fn run_select(
             let output = connection
                 .query(text, &request.default_format, &request.params)
                 .map_err(|error| Exception::from_engine(&error))?;
-            let _ = answer.write(&output.data);
+            write_all(answer, &output)?;
             return Ok(output);
         }
         exception.message = exception.message.replace(&format!("\n{clause}\n"), "");
         Err(exception)
     })
+}
+
+fn write_all(answer: &mut Answer, output: &Output) -> Result<(), Exception> {
+    match answer.write(&output.data) {
+        // A client that has gone away does not undo the statement.
+        Ok(()) | Err(Stop::Gone) => Ok(()),
+        Err(Stop::Failed(exception)) => Err(exception),
+    }
 }
 
 /// Gives `work` the session's connection, or a fresh one, with database, roles and settings of the request.
@@ -283,6 +293,10 @@ fn prepare(connection: &mut Connection, request: &Request) -> Result<(), Excepti
         run_quietly(connection, &format!("SET ROLE {}", roles.join(", ")))?;
     }
     let mut list = Vec::new();
+    if request.client_protocol_version > 0 {
+        // What `native` can find the end of.
+        list.push("output_format_native_write_json_as_string = 1".to_owned());
+    }
     for (name, value) in &request.settings {
         if name.is_empty() || !name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'.') {
             return Err(Exception::new(115, "UNKNOWN_SETTING", format!("Unknown setting '{name}'")));
@@ -301,6 +315,9 @@ fn remember(connection: &mut Connection, request: &Request) -> Result<Vec<String
     if request.database.is_some() {
         let current = run_quietly(connection, "SELECT currentDatabase() FORMAT TSVRaw")?.data;
         restore.push(format!("USE {}", identifier(String::from_utf8_lossy(&current).trim_end_matches('\n'))));
+    }
+    if request.client_protocol_version > 0 {
+        restore.push("SET output_format_native_write_json_as_string = DEFAULT".to_owned());
     }
     if !request.settings.is_empty() {
         let names: Vec<String> = request.settings.iter().map(|(name, _)| quoted(name)).collect();
