@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use crate::ports;
 use crate::process::{self, Launch, Process};
+use crate::{ports, servers};
 
 /// Older servers lack what the schema uses.
 const OLDEST_SERVER: (u32, u32) = (26, 3);
 /// How long the engine may take until it answers.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long it may take to end in good order.
 const STOP: Duration = Duration::from_secs(20);
 
@@ -132,23 +132,16 @@ impl ClickHouse {
     }
 }
 
-/// The embedded engine needs libchdb: why it cannot run, or `None` where it (or a real server) can.
+/// Why no ClickHouse can be started here, or `None` where one can.
 pub fn missing() -> Option<String> {
     if server_on_path().is_some() {
         return None;
     }
-    let library = std::env::var_os("YAGURA_LIBCHDB").map(PathBuf::from).or_else(cached_library)?;
+    let library = match std::env::var_os("YAGURA_LIBCHDB") {
+        Some(path) => PathBuf::from(path),
+        None => servers::folder().ok()?.join("libchdb-26.7.3-stable.1/libchdb.so"),
+    };
     (!library.is_file()).then(|| format!("{} is not there; run `cargo xtask servers`", library.display()))
-}
-
-fn cached_library() -> Option<PathBuf> {
-    let servers = std::env::var_os("YAGURA_SERVERS").map(PathBuf::from).or_else(|| {
-        let cache = std::env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
-        Some(cache.join("yagura/servers"))
-    })?;
-    Some(servers.join("libchdb-26.7.3-stable.1/libchdb.so"))
 }
 
 /// `clickhouse` on PATH, if it is new enough.
