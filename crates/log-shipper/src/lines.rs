@@ -47,10 +47,8 @@ impl<R: BufRead> LineReader<R> {
             return Ok(None);
         }
         let (offset, part) = self.continued.take().unwrap_or((self.position, 0));
-        let text = match bytes.as_slice() {
-            [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] => text.len(),
-            text => text.len(),
-        };
+        let line = bytes.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let text = line.unwrap_or(&bytes).len();
         let last = text <= MAX_PIECE;
         if last {
             self.position += bytes.len() as u64;

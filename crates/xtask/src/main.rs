@@ -1,5 +1,6 @@
 //! Project chores: `cargo xtask COMMAND`.
 
+mod demo;
 mod report;
 mod servers;
 mod test;
@@ -23,6 +24,8 @@ struct Cli {
 enum Command {
     /// Install the engines' programs into the user's cache folder
     Servers(servers::Args),
+    /// Ship, store, judge and draw believable logs, or your own, on engines of its own
+    Demo(demo::Args),
     /// Start the engines, print their URLs, stop them on Ctrl-C or SIGTERM
     Up(up::Args),
     /// Run every check: format, lints, tests on real engines, crate rules, licences, docs
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Servers(args) => servers::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Up(args) => up::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Tidy => tidy::run(),

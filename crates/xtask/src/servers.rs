@@ -1,6 +1,7 @@
 //! `cargo xtask servers`: the engines' programs.
 
 use crate::report::{ToStderr, say};
+use anyhow::Context as _;
 use serde_json::json;
 use testkit::servers::{self, CATALOGUE, InstallError, Look, Server, State};
 use unit_kit::{Outcome, Output, Table};
@@ -49,6 +50,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
         Some((_, error)) => Err(unit_kit::unavailable(error)),
         None => Ok(Outcome::Done),
     }
+}
+
+/// Installs the library of the embedded ClickHouse where no ClickHouse could be started without it.
+pub(crate) fn require_clickhouse() -> anyhow::Result<()> {
+    if testkit::clickhouse::missing().is_some() {
+        let server = servers::find("libchdb").context("libchdb is in the catalogue")?;
+        install(server).map_err(unit_kit::unavailable)?;
+    }
+    Ok(())
 }
 
 /// Installs what is missing of everything; what can't be installed is named, and its tests are skipped by name.

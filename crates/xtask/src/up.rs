@@ -1,16 +1,15 @@
 //! `cargo xtask up`: the engines, running until told to stop.
 
-use crate::report::ToStderr;
+use crate::servers;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::alertmanager::Alertmanager;
-use testkit::clickhouse::{self, ClickHouse};
+use testkit::clickhouse::ClickHouse;
 use testkit::loki::Loki;
 use testkit::process::Process;
 use testkit::prometheus::{Options, Prometheus};
 use testkit::s3::{self, S3};
-use testkit::servers;
 use unit_kit::{Outcome, Output, Table, signals};
 
 /// Every engine has data of its own, which goes away with it. Engines that are not installed are left out
@@ -34,13 +33,7 @@ struct Engines {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    if clickhouse::missing().is_some() {
-        let server = servers::find("libchdb").context("libchdb is in the catalogue")?;
-        let report = ToStderr::new();
-        let result = servers::install(server, &report);
-        report.end();
-        result.map_err(unit_kit::unavailable)?;
-    }
+    servers::require_clickhouse()?;
     tokio::runtime::Runtime::new().context("start the runtime")?.block_on(serve(args))
 }
 

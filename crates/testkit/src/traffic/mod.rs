@@ -18,6 +18,7 @@ mod source;
 
 pub use incident::Incident;
 pub use scene::SourceLine;
+pub use season::UTC_OFFSET_MINUTES;
 pub use source::Source;
 
 use fleet::{Rhythm, SERVICES, Service};

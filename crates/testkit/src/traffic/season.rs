@@ -1,11 +1,12 @@
 //! How busy a service is at a time of the day and week.
 
 use super::rng::Rng;
-use log_model::time::{DAY, HOUR};
+use log_model::time::{DAY, HOUR, MINUTE};
 use std::f64::consts::TAU;
 
-/// People's clocks are nine hours ahead of UTC here.
-const ZONE: i64 = 9 * HOUR;
+/// People's clocks are so many minutes ahead of UTC here; days and weeks are theirs.
+pub const UTC_OFFSET_MINUTES: i64 = 9 * 60;
+const ZONE: i64 = UTC_OFFSET_MINUTES * MINUTE;
 /// Mean of `exp(2 (cos x - 1))` over a day, so that a season's mean is 1.
 const MEAN_BUMP: f64 = 0.308_5;
 /// The epoch was a Thursday.
