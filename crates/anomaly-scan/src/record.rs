@@ -32,7 +32,6 @@ pub(crate) fn known(row: &Anomaly) -> Known {
     Known {
         id: row.id,
         key: EntityKey { host: row.host.clone(), service: row.service.clone(), unit: row.unit.clone() },
-        kind: row.anomaly_type.clone(),
         first: row.window_start.into(),
         last: row.window_end.into(),
         score: row.score,
@@ -121,5 +120,6 @@ fn differs(before: &Anomaly, now: &Anomaly) -> bool {
     before.window_end != now.window_end
         || before.state != now.state
         || (before.score - now.score).abs() > 1e-3
+        || before.anomaly_type != now.anomaly_type
         || before.feature != now.feature
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::WINDOW_S;
-use super::feature::Kind;
 use super::judge::Flag;
 use super::series::EntityKey;
 
@@ -16,7 +15,7 @@ pub struct Incident {
     pub id: u64,
     /// Who.
     pub key: EntityKey,
-    /// What, as its first window had it.
+    /// What, as its oddest window has it. The id keeps the kind of the first window: ids don't change.
     pub kind: String,
     /// Start of the first flagged window, seconds since the epoch.
     pub first: i64,
@@ -39,8 +38,6 @@ pub struct Known {
     pub id: u64,
     /// Who.
     pub key: EntityKey,
-    /// What.
-    pub kind: String,
     /// Start of its first window, seconds since the epoch.
     pub first: i64,
     /// End of its last window, seconds since the epoch.
@@ -125,10 +122,8 @@ fn rank(window: &mut [Flag]) {
 
 impl Incident {
     fn begin(flag: Flag, from: i64, stored: Option<&Known>) -> Self {
-        let (kind, first) = match stored {
-            Some(stored) => (stored.kind.clone(), stored.first),
-            None => (kind_name(flag.kind).to_owned(), from),
-        };
+        let first = stored.map_or(from, |stored| stored.first);
+        let kind = flag.kind.name().to_owned();
         Self {
             id: stored.map_or_else(|| incident_id(&flag.key, &kind, first), |stored| stored.id),
             key: flag.key.clone(),
@@ -148,6 +143,7 @@ impl Incident {
         self.windows += 1;
         self.score = self.score.max(flag.score);
         if flag.score > self.peak.score {
+            flag.kind.name().clone_into(&mut self.kind);
             self.peak = flag;
         }
     }
@@ -157,13 +153,9 @@ fn windows_before(stored: &Known, from: i64) -> u32 {
     stored.windows.min(((from - stored.first) / WINDOW_S).max(0) as u32)
 }
 
-fn kind_name(kind: Kind) -> &'static str {
-    kind.name()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::feature::Feature;
+    use super::super::feature::{Feature, Kind};
     use super::*;
 
     fn flag(service: &str, at: usize, score: f32) -> Flag {
@@ -188,7 +180,6 @@ mod tests {
         Known {
             id: incident.id,
             key: incident.key.clone(),
-            kind: incident.kind.clone(),
             first: incident.first,
             last: incident.last,
             score: incident.score,

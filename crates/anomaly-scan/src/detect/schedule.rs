@@ -11,6 +11,8 @@ const PERIODS: [usize; 14] = [2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 144, DAY, 7
 const KEPT: f32 = 0.97;
 /// Cycles that must have been seen before a period is believed.
 const MIN_CYCLES: usize = 4;
+/// Chance that one slot of a period is kept so well by a service that speaks at random; above it there is no schedule.
+const LUCK: f64 = 1e-3;
 /// An entity that is silent in more than this share of its windows is not steady.
 const STEADY_GAPS: f32 = 0.3;
 /// An entity that was silent for longer than two hours before may be so again.
@@ -81,6 +83,7 @@ impl Rhythm {
 
 /// The shortest period with a slot that is nearly always kept, and others that are mostly empty.
 fn periodic(known: &[(usize, bool)]) -> Option<Rhythm> {
+    let often = known.iter().filter(|(_, spoke)| *spoke).count() as f64 / known.len() as f64;
     for period in PERIODS {
         if known.len() < MIN_CYCLES * period {
             break;
@@ -92,14 +95,28 @@ fn periodic(known: &[(usize, bool)]) -> Option<Rhythm> {
             slot.1 += 1;
         }
         let share = |&(ran, all): &(u32, u32)| ran as f32 / all.max(1) as f32;
-        let slots: Vec<usize> =
-            ran.iter().enumerate().filter(|(_, slot)| share(slot) >= KEPT).map(|(i, _)| i).collect();
+        let slots: Vec<usize> = ran
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| share(slot) >= KEPT && luck(**slot, often) * (period as f64) < LUCK)
+            .map(|(i, _)| i)
+            .collect();
         let empty = ran.iter().filter(|slot| share(slot) < 0.5).count();
         if !slots.is_empty() && empty > 0 {
             return Some(Rhythm::Periodic { period, slots });
         }
     }
     None
+}
+
+/// Bound on the chance that something with probability `often` happens in at least `ran` of `all` cases (Chernoff).
+fn luck((ran, all): (u32, u32), often: f64) -> f64 {
+    let share = f64::from(ran) / f64::from(all.max(1));
+    if share <= often {
+        return 1.0;
+    }
+    let term = |a: f64, b: f64| if a > 0.0 { a * (a / b).ln() } else { 0.0 };
+    (-f64::from(all) * (term(share, often) + term(1.0 - share, 1.0 - often))).exp()
 }
 
 #[cfg(test)]
@@ -139,8 +156,17 @@ mod tests {
     }
 
     #[test]
+    fn a_busy_service_has_no_schedule_by_luck() {
+        // Silent in a fifth of its windows, at random: a dozen slots of the day are never empty in eight days.
+        let mut rng = isolation_forest::rng::Rng::new(1);
+        let quiet: Vec<bool> = (0..8 * DAY).map(|_| rng.below(5) == 0).collect();
+        let busy = series(8 * DAY, |at| if quiet[at] { 0.0 } else { 2.0 });
+        assert!(matches!(Rhythm::learn(&busy, 0..8 * DAY), Rhythm::Steady { .. }));
+    }
+
+    #[test]
     fn a_service_that_speaks_when_spoken_to_is_never_missed() {
-        let rare = series(5 * DAY, |at| if at * at % 29 == 3 { 1.0 } else { 0.0 });
+        let rare = series(5 * DAY, |at| if at * at % 29 == 4 { 1.0 } else { 0.0 });
         let rhythm = Rhythm::learn(&rare, 0..5 * DAY);
         assert!(rhythm.silence(500, 1.0) < 1e-6 && (0..DAY).all(|at| !rhythm.is_due(at)), "{rhythm:?}");
     }
