@@ -51,6 +51,7 @@ pub(crate) fn system_directories() -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_journal_that_can_be_read_is_found_in_any_of_the_directories() {
@@ -63,5 +64,21 @@ mod tests {
         assert!(matches!(check(&[&first, &second]), Err(Error::NoJournal { .. })));
         fs::write(second.join("0123456789abcdef/system.journal"), "").unwrap();
         check(&[&first, &second]).unwrap();
+    }
+
+    #[test]
+    fn a_journal_that_may_not_be_read_says_who_may() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("0123456789abcdef/system.journal");
+        fs::create_dir(dir.path().join("0123456789abcdef")).unwrap();
+        fs::write(&file, "").unwrap();
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o000)).unwrap();
+        if File::open(&file).is_ok() {
+            eprintln!("skipped: a_journal_that_may_not_be_read_says_who_may: this user may read everything");
+            return;
+        }
+        let error = check(&[dir.path()]).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{} may not be read by this user\n", file.display())), "{error}");
+        assert!(error.contains("hint: add the user to the group systemd-journal"), "{error}");
     }
 }

@@ -186,7 +186,7 @@ impl Journal {
         }))
     }
 
-    /// Waits until something changes, at most so long.
+    /// Waits until something changes, at most so long. A change can turn out to hold no new entry.
     pub fn wait(&mut self, timeout: Duration) -> Result<Change, Error> {
         let micros = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
         // SAFETY: the journal is open.

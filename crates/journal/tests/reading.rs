@@ -227,7 +227,10 @@ fn new_entries_are_seen_while_the_journal_is_written() {
         assert_eq!(message(&follow(&mut reader)), text);
         assert_eq!(message(&follow(&mut tail)), text);
     }
-    assert_eq!(reader.wait(Duration::from_millis(20)).unwrap(), Change::Nothing);
+    // The writer may still be at work on what was read already.
+    let quiet = (0..100).any(|_| reader.wait(Duration::from_millis(20)).unwrap() == Change::Nothing);
+    assert!(quiet, "a wait without news ends");
+    assert!(reader.next_entry().unwrap().is_none());
     writer.finish();
 }
 
