@@ -3,6 +3,8 @@
 //! Each scenario runs on both. It says what it expects itself, and returns what it saw (times relative to the start of
 //! the suite, digits of messages blanked): that must be equal on both.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests may do what tests may")]
+
 use anyhow::{Context as _, ensure};
 use log_model::time::{HOUR, MINUTE, SECOND};
 use log_model::{Entry, StreamLabels};

@@ -52,6 +52,6 @@ mod tests {
         assert!(delays[0] >= BASE / 2 && delays[3] <= BASE * 8, "{delays:?}");
         assert!(delays[3] > delays[0]);
         backoff.reset();
-        assert_eq!(backoff.next(Some(Duration::from_secs(3600))), Some(CAP));
+        assert_eq!(backoff.next(Some(Duration::from_hours(1))), Some(CAP));
     }
 }

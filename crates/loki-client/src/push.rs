@@ -38,6 +38,8 @@ impl Client {
     ///
     /// After an error an unknown part is stored: push the same again, that is harmless (Loki merges entries
     /// with equal stream, time, line and metadata). [`Error::is_unavailable`] tells whether later can help.
+    ///
+    /// Of the metadata Loki keeps one value per name, sorted, and drops empty values; U+FFFD becomes a blank.
     pub async fn push(&self, streams: &[(StreamLabels, Vec<Entry>)]) -> Result<PushReport> {
         let limits = self.known_limits();
         let started = Instant::now();

@@ -21,11 +21,13 @@ const MAX_PAGE: usize = 5000;
 const MAX_PIECES: u64 = 16;
 /// Times that a slice is read again before it is divided further.
 const REREADS: u32 = 2;
-/// Slices of one reading that may be divided because lines and count disagree: bounds the requests that a
-/// Loki which always disagrees can cost.
-const DISPUTES: u32 = 200;
-/// Pause before a slice is read again; what changed in between is usually a line that just arrived.
-const REREAD_PAUSE: Duration = Duration::from_millis(50);
+/// Slices of one reading that may be divided because lines and count disagree. Halved by each division that
+/// brings nothing new, so that a Loki which always disagrees costs little.
+const DISPUTES: u32 = 256;
+/// Pieces of such a slice: small pages are the honest ones.
+const DISPUTE_PIECES: u64 = 8;
+/// Pause before the first slice in dispute is read again: a line may just be arriving.
+const REREAD_PAUSE: Duration = Duration::from_millis(100);
 /// Digits that an `event_id` starts with.
 const DIGITS: &str = "0123456789abcdef";
 /// Length of an `event_id`.
@@ -84,6 +86,15 @@ impl Scope {
 
     fn with(&self, part: Part) -> Self {
         Self { part, ..self.clone() }
+    }
+
+    /// Whether there is nothing left to divide by but time.
+    fn is_indivisible(&self) -> bool {
+        match &self.part {
+            Part::Streams => false,
+            Part::Ids(prefix) => prefix.len() >= ID_DIGITS,
+            Part::Rest(_) => true,
+        }
     }
 }
 
@@ -155,7 +166,9 @@ impl Reader<'_> {
         let (mut count, mut page, mut seen) = (count, page, BTreeSet::new());
         for _ in 0..REREADS {
             seen = ids(&page);
-            tokio::time::sleep(REREAD_PAUSE).await;
+            if self.disputes_left == DISPUTES {
+                tokio::time::sleep(REREAD_PAUSE).await;
+            }
             count = self.client.count(&scope.query(), from, to).await?;
             let again = self.fetch(scope, from, to).await?;
             let same = ids(&again) == seen;
@@ -170,31 +183,46 @@ impl Reader<'_> {
         }
         let found = page.len().max(seen.len()) as u64;
         self.entries.append(&mut page);
-        if found < count && self.disputes_left > 0 && (to - from > 1 || scope.part == Part::Streams) {
-            self.disputes_left -= 1;
-            return self.divide(scope, from, to, count).await;
+        if found >= count || self.disputes_left == 0 || (to - from == 1 && scope.is_indivisible()) {
+            self.doubt(scope, from, to, count, found);
+            return Ok(found);
         }
-        self.doubt(scope, from, to, count, found);
-        Ok(found)
+        self.disputes_left -= 1;
+        let in_pieces = self.divide_into(scope, from, to, count, DISPUTE_PIECES).await?;
+        if in_pieces <= found {
+            self.disputes_left /= 2;
+        }
+        Ok(found.max(in_pieces))
+    }
+
+    /// Reads a slice that is too much for one page, in pieces of half a page.
+    fn divide<'a>(&'a mut self, scope: &'a Scope, from: i64, to: i64, count: u64) -> Found<'a> {
+        let wanted = (count * 2).div_ceil(self.page as u64);
+        self.divide_into(scope, from, to, count, wanted)
     }
 
     /// Reads a slice in pieces, each counted by itself, and compares the sum with the whole.
-    fn divide<'a>(&'a mut self, scope: &'a Scope, from: i64, to: i64, count: u64) -> Found<'a> {
+    fn divide_into<'a>(
+        &'a mut self,
+        scope: &'a Scope,
+        from: i64,
+        to: i64,
+        count: u64,
+        wanted: u64,
+    ) -> Found<'a> {
         Box::pin(async move {
             let mut found = 0;
             if to - from > 1 {
-                for (start, end) in pieces(from, to, (count * 2).div_ceil(self.page as u64)) {
+                for (start, end) in pieces(from, to, wanted) {
                     found += self.piece(scope, start, end).await?;
                 }
             } else {
                 let scopes = match &scope.part {
+                    _ if scope.is_indivisible() => return self.both_ends(scope, from, to, count).await,
                     Part::Streams => self.streams(scope, from, to).await?,
-                    Part::Ids(prefix) if prefix.len() < ID_DIGITS => {
+                    Part::Ids(prefix) | Part::Rest(prefix) => {
                         let longer = |digit| scope.with(Part::Ids(format!("{prefix}{digit}")));
                         DIGITS.chars().map(longer).chain([scope.with(Part::Rest(prefix.clone()))]).collect()
-                    }
-                    Part::Ids(_) | Part::Rest(_) => {
-                        return self.both_ends(scope, from, to, count).await;
                     }
                 };
                 for scope in &scopes {

@@ -9,6 +9,7 @@
 
 mod answer;
 mod faults;
+mod filter;
 mod ingest;
 mod logql;
 mod request;

@@ -1,6 +1,6 @@
 //! What the fake holds: streams with their lines by time.
 
-use super::logql::{Matcher, Pipeline};
+use super::filter::{Matcher, Pipeline};
 use super::{Faults, Settings};
 use log_model::{Entry, StreamLabels, time::HOUR, time::SECOND};
 use std::collections::{BTreeMap, BTreeSet};
