@@ -48,10 +48,9 @@ SELECT
     s5xx / cnt AS server_error_rate,
     sum(s.lat_cnt) AS latency_cnt,
     if(latency_cnt = 0, NULL, sum(s.lat_sum) / latency_cnt) AS avg_latency,
-    quantilesTDigestMerge(0.5, 0.95, 0.99)(s.lat_q) AS latency_quantiles,
-    if(latency_cnt = 0, NULL, latency_quantiles[1]) AS p50_latency,
-    if(latency_cnt = 0, NULL, latency_quantiles[2]) AS p95_latency,
-    if(latency_cnt = 0, NULL, latency_quantiles[3]) AS p99_latency,
+    if(latency_cnt = 0, NULL, quantilesTDigestMerge(0.5, 0.95, 0.99)(s.lat_q)[1]) AS p50_latency,
+    if(latency_cnt = 0, NULL, quantilesTDigestMerge(0.5, 0.95, 0.99)(s.lat_q)[2]) AS p95_latency,
+    if(latency_cnt = 0, NULL, quantilesTDigestMerge(0.5, 0.95, 0.99)(s.lat_q)[3]) AS p99_latency,
     if(latency_cnt = 0, NULL, max(s.lat_max)) AS max_latency
 FROM logs.app_logs_1min_state AS s FINAL
 GROUP BY minute, host, service, unit;

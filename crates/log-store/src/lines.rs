@@ -6,7 +6,9 @@ use crate::store::Store;
 use clickhouse::Row;
 use clickhouse::query::RowCursor;
 use log_model::Window;
+use log_model::time::SECOND;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What makes two rows the same line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Row, Serialize, Deserialize)]
@@ -70,6 +72,20 @@ impl Store {
     /// Sums over the lines of a window.
     pub async fn window_totals(&self, window: Window) -> Result<WindowTotals> {
         self.range_totals(window.start(), window.end()).await
+    }
+
+    /// Sums over the lines of each window in `[from, to)`; a window without lines is not in the map.
+    pub async fn totals_by_window(&self, from: Window, to: Window) -> Result<BTreeMap<Window, WindowTotals>> {
+        let sql = format!(
+            "SELECT toInt64(toUnixTimestamp(toStartOfFiveMinutes(ts))) AS start, count(), groupBitXor(event_id), \
+                 sum(length(message)) FROM logs.app_logs WHERE {TS_RANGE} GROUP BY start"
+        );
+        let query = self.query(&sql).bind(from.start()).bind(to.start());
+        let rows: Vec<(i64, u64, u64, u64)> = self.all("count lines by window", query).await?;
+        let totals = rows.into_iter().map(|(start, count, id_xor, bytes)| {
+            (Window::containing(start * SECOND), WindowTotals { count, id_xor, bytes })
+        });
+        Ok(totals.collect())
     }
 
     /// Sums over the lines of `[from, to)`, nanoseconds since the epoch.

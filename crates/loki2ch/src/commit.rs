@@ -8,12 +8,12 @@
 use crate::batch_id;
 use crate::connect::store_error;
 use crate::journal::{Journal, OpenBatch};
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use log_model::Window;
 use log_store::rows::{AppLog, SyncBatch};
 use log_store::{EncodedBatch, Store};
 use std::time::Duration;
-use unit_kit::unavailable;
+use unit_kit::{fault_of, unavailable};
 
 /// Pauses while an attempt still runs on the server.
 const RUNNING_PAUSE: Duration = Duration::from_millis(500);
@@ -79,15 +79,20 @@ impl Committer<'_> {
     pub(crate) async fn recover(&self) -> anyhow::Result<bool> {
         let Some(open) = self.journal.read()? else { return Ok(false) };
         log::info!("batch {} of an earlier run is open: finding out whether it arrived", open.batch.batch);
-        match self.journal.rows(&open)? {
-            Some(rows) => self.settle(open, rows).await?,
-            None => {
-                // Not ours to guess: take back what may have arrived; its window will be read again.
-                log::warn!("the rows of batch {} are damaged on disk: taking it back", open.batch.batch);
-                self.wait_until_idle(&open).await?;
-                self.store.delete_batch(&open.batch).await.map_err(store_error)?;
-                self.journal.clear()?;
+        let settled = match self.journal.rows(&open)? {
+            Some(rows) => self.settle(open.clone(), rows).await,
+            None => Err(anyhow!("its rows are damaged on disk")),
+        };
+        if let Err(error) = settled {
+            if fault_of(&error).is_some() {
+                return Err(error);
             }
+            // It cannot be brought there as it is, now or later: take back what may have arrived. Its
+            // window is not verified, so it will be read and committed afresh.
+            log::warn!("batch {} of an earlier run is taken back: {error:#}", open.batch.batch);
+            self.wait_until_idle(&open).await?;
+            self.store.delete_batch(&open.batch).await.map_err(store_error)?;
+            self.journal.clear()?;
         }
         Ok(true)
     }

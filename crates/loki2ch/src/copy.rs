@@ -3,12 +3,13 @@
 use crate::batch_id;
 use crate::commit::Committer;
 use crate::connect::{loki_error, store_error};
+use log_model::time::SECOND;
 use log_model::{Window, wire};
 use log_store::rows::{AppLog, SyncWindow, WindowState};
-use log_store::{LineKey, MAX_BATCH_BYTES, MAX_BATCH_ROWS, Store};
+use log_store::{LineKey, MAX_BATCH_BYTES, MAX_BATCH_ROWS, Store, WindowTotals};
 use loki_client::Client;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The two sides of a window.
 pub(crate) struct Sides {
@@ -49,7 +50,7 @@ impl Sides {
         window: Window,
     ) -> anyhow::Result<Self> {
         let reading = loki.read(selector, window.start(), window.end()).await.map_err(loki_error)?;
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let rows: Vec<AppLog> = reading
             .entries
             .iter()
@@ -81,7 +82,7 @@ impl Sides {
     fn take_missing(&mut self) -> Vec<AppLog> {
         let stored = &self.stored;
         let mut rows: Vec<_> = self.rows.extract_if(.., |row| !stored.contains_key(&row.key())).collect();
-        rows.sort_by(|a, b| (a.ts, a.event_id).cmp(&(b.ts, b.event_id)));
+        rows.sort_by_key(|row| (row.ts, row.event_id));
         rows
     }
 }
@@ -114,17 +115,33 @@ pub(crate) async fn copy(
     };
     let state = if reason.is_some() { WindowState::Suspect } else { WindowState::Verified };
     let row = SyncWindow {
-        source: committer.source.to_owned(),
-        window_start: (window.start() / 1_000_000_000) as u32,
         loki_count: sides.loki_count,
+        state: state.as_str().to_owned(),
+        reason: reason.unwrap_or_default(),
+        ..empty_in_loki(committer.source, window, totals)
+    };
+    Ok(Copied { row, inserted })
+}
+
+/// Whether Loki has no line at all in these contiguous windows.
+pub(crate) async fn is_empty(loki: &Client, selector: &str, windows: &[Window]) -> anyhow::Result<bool> {
+    let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Ok(false) };
+    Ok(loki.count(selector, first.start(), last.end()).await.map_err(loki_error)? == 0)
+}
+
+/// The manifest's row of a window for which Loki has nothing.
+pub(crate) fn empty_in_loki(source: &str, window: Window, totals: WindowTotals) -> SyncWindow {
+    SyncWindow {
+        source: source.to_owned(),
+        window_start: (window.start() / SECOND) as u32,
+        loki_count: 0,
         ch_count: totals.count,
         id_xor: totals.id_xor,
         bytes: totals.bytes,
-        state: state.as_str().to_owned(),
-        reason: reason.unwrap_or_default(),
+        state: WindowState::Verified.as_str().to_owned(),
+        reason: String::new(),
         checked_at: batch_id::now_us(),
-    };
-    Ok(Copied { row, inserted })
+    }
 }
 
 /// Pieces that the server takes as one block. A window lies within a UTC day, and so does every piece.

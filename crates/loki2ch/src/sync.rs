@@ -5,7 +5,7 @@ use crate::cli::SyncArgs;
 use crate::commit::Committer;
 use crate::config::Config;
 use crate::connect::{loki, store, store_error};
-use crate::copy::{Copied, copy};
+use crate::copy::{Copied, copy, empty_in_loki, is_empty};
 use crate::journal::Journal;
 use crate::late::{Looks, changed, runs};
 use log_model::time::{DAY, HOUR, SECOND, rfc3339};
@@ -20,6 +20,8 @@ use unit_kit::{Context, Outcome, Summary, usage_error, with_hint};
 /// Windows whose state is written in one insert. More would be read again after a crash, fewer would cost
 /// an insert each.
 const WINDOWS_PER_WRITE: usize = 24;
+/// Windows that are counted at once to find out whether there is anything to copy: an hour.
+const WINDOWS_PER_LOOK: usize = 12;
 /// Lines expire by whole days; a line of the last one may go while it is copied.
 const EXPIRY_MARGIN: i64 = DAY;
 
@@ -89,7 +91,7 @@ pub(crate) async fn run(ctx: &Context<Config>, args: &SyncArgs) -> anyhow::Resul
         Window::range(from.start(), to.start()).filter(|window| forced || !done.contains(window)).collect();
     let outcome = run.windows(&todo, "windows").await;
     let outcome = match outcome {
-        Ok(()) if !forced => run.late_lines(now, from.min(to), &todo).await,
+        Ok(()) if !forced => run.late_lines(now, &todo).await,
         outcome => outcome,
     };
     // What was verified before a failure stays verified.
@@ -157,25 +159,44 @@ async fn next_window(ctx: &Context<Config>, store: &Store, now: i64) -> anyhow::
 }
 
 impl Run<'_> {
-    /// Copies windows one by one.
+    /// Copies windows one by one, after a look for the hours that are empty.
     async fn windows(&mut self, todo: &[Window], label: &str) -> anyhow::Result<()> {
         let bar = self.ctx.progress.bar(todo.len() as u64, label);
-        for window in todo {
-            bar.message(window.to_string());
-            self.ctx.notify.status(format!("copying {window}"));
-            let copied = copy(&self.committer, self.loki, &self.ctx.config.sync.selector, *window).await?;
-            self.account(*window, copied);
+        let selector = &self.ctx.config.sync.selector;
+        for run in todo.chunk_by(|a, b| a.next() == *b).flat_map(|run| run.chunks(WINDOWS_PER_LOOK)) {
+            bar.message(run[0].to_string());
+            self.ctx.notify.status(format!("copying {}", run[0]));
+            if run.len() > 1 && is_empty(self.loki, selector, run).await? {
+                self.account_empty(run).await?;
+            } else {
+                for window in run {
+                    bar.message(window.to_string());
+                    let copied = copy(&self.committer, self.loki, selector, *window).await?;
+                    self.account(*window, copied);
+                    self.ctx.notify.progress();
+                }
+            }
             if self.unwritten.len() >= WINDOWS_PER_WRITE {
                 self.write_states().await?;
             }
             self.ctx.notify.progress();
-            bar.inc(1);
+            bar.inc(run.len() as u64);
+        }
+        Ok(())
+    }
+
+    async fn account_empty(&mut self, run: &[Window]) -> anyhow::Result<()> {
+        let Committer { store, source, .. } = self.committer;
+        let totals = store.totals_by_window(run[0], run[run.len() - 1].next()).await.map_err(store_error)?;
+        for window in run {
+            let row = empty_in_loki(source, *window, totals.get(window).copied().unwrap_or_default());
+            self.account(*window, Copied { row, inserted: 0 });
         }
         Ok(())
     }
 
     /// Copies windows again where lines arrived late.
-    async fn late_lines(&mut self, now: i64, before: Window, just_done: &[Window]) -> anyhow::Result<()> {
+    async fn late_lines(&mut self, now: i64, just_done: &[Window]) -> anyhow::Result<()> {
         let mut looks = Looks::load(&self.ctx.state_dir);
         let reach = Window::containing(now - looks.due(now));
         let store = self.committer.store;
@@ -183,7 +204,7 @@ impl Run<'_> {
         let known: Vec<_> = known
             .map_err(store_error)?
             .into_iter()
-            .filter(|row| row.is_done() && (row.window() < before || !just_done.contains(&row.window())))
+            .filter(|row| row.is_done() && !just_done.contains(&row.window()))
             .collect();
         let mut late = Vec::new();
         for run in runs(&known) {

@@ -1,4 +1,5 @@
 //! The store on a real engine.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
 
 mod batches;
 mod migrations;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 /// When to strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,10 +72,10 @@ impl Plan {
             }
         }
         // A request that was cut off must not reach the server as a whole one.
-        if !self.stopped.load(Ordering::SeqCst) {
-            let _ = to.shutdown(Shutdown::Write);
+        if self.stopped.load(Ordering::SeqCst) {
+            thread::park_timeout(Duration::from_secs(30));
         } else {
-            thread::park_timeout(std::time::Duration::from_secs(30));
+            let _ = to.shutdown(Shutdown::Write);
         }
     }
 }

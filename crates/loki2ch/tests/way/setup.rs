@@ -137,7 +137,7 @@ pub(crate) fn lines(window: Window, count: u32) -> Vec<LogRecord> {
         record.unit = format!("{service}.service");
         record.level = if n.is_multiple_of(10) { Level::Error } else { Level::Info };
         record.status = if n.is_multiple_of(20) { 502 } else { 200 };
-        record.latency_ms = (n % 3 == 0).then_some(n as f32 / 7.0);
+        record.latency_ms = n.is_multiple_of(3).then_some(n as f32 / 7.0);
         record.attrs.insert("request.id".to_owned(), n.to_string());
         record.event_id = EventId::from_source("gate", &window.to_string(), u64::from(n), 0);
         record
