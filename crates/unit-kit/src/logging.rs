@@ -7,7 +7,7 @@ use crate::progress::above_bars;
 use log::kv::{Error, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal, Write as _};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
 /// Libraries that narrate every connection at debug: below a warning they are heard at `trace` only.
@@ -37,8 +37,12 @@ pub(crate) fn install(tool: &str, level: LevelFilter) {
 }
 
 /// On a terminal, unless `NO_COLOR` is set and not empty (<https://no-color.org>).
+pub(crate) fn colour_on(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 pub(crate) fn colour_on_stderr() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    colour_on(&std::io::stderr())
 }
 
 impl Log for Logger {

@@ -1,6 +1,7 @@
 //! Standard output: data for people or machines, never logs.
 
 use crate::fault::StdoutClosed;
+use crate::logging::colour_on;
 use crate::progress::above_bars;
 use serde::Serialize;
 use std::fmt::{self, Display, Write as _};
@@ -50,6 +51,14 @@ impl Output {
             Target::Buffer(bytes) => {
                 String::from_utf8_lossy(&bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
             }
+        }
+    }
+
+    /// Whether colours make sense: on a terminal, unless `NO_COLOR` is set and not empty.
+    pub fn has_colour(&self) -> bool {
+        match self.to {
+            Target::Stdout => colour_on(&io::stdout()),
+            Target::Buffer(_) => false,
         }
     }
 

@@ -51,6 +51,12 @@ fn an_unknown_key_names_file_line_key_and_what_was_meant() {
     line-counter: tool.toml:1: unknown key `count.limt`
     hint: did you mean `count.limit`?
     ");
+    assert_snapshot!(check("count.limt = 3\n"), @r"
+    exit 78
+    --- stderr
+    line-counter: tool.toml:1: unknown key `count.limt`
+    hint: did you mean `count.limit`?
+    ");
     assert_snapshot!(check("something = 1\n"), @r"
     exit 78
     --- stderr

@@ -146,8 +146,8 @@ fn systemd_hears_ready_status_watchdog_and_stopping() {
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     bench.env("NOTIFY_SOCKET", path.display().to_string()).env("WATCHDOG_USEC", "200000");
     let receive = || receive(&socket);
-    let server = serve(&bench);
     let begin = std::time::Instant::now();
+    let server = serve(&bench);
     assert_eq!([receive(), receive()], ["READY=1\n", "STATUS=serving\n"]);
     for _ in 0..5 {
         assert_eq!(receive(), "WATCHDOG=1\n");
