@@ -5,7 +5,7 @@ use log_store::Store;
 use unit_kit::{Context, Outcome};
 
 use crate::config::Config;
-use crate::{scan, status, templates};
+use crate::{scan, status, templates, wall};
 
 /// The tool, for [`unit_kit::main`].
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct AnomalyScan;
 pub enum Command {
     /// Judge what is new and write incidents
     Scan(scan::Args),
+    /// Show services over time and what was odd, as text, JSON or a page
+    Wall(wall::Args),
     /// List the message templates
     Templates(templates::Args),
     /// Say what is known of each service, and what is going on
@@ -31,6 +33,7 @@ impl unit_kit::Tool for AnomalyScan {
     async fn run(ctx: Context<Config>, command: Command) -> anyhow::Result<Outcome> {
         match command {
             Command::Scan(args) => scan::run(&ctx, &store(&ctx)?, &args).await,
+            Command::Wall(args) => wall::run(&ctx, &store(&ctx)?, &args).await,
             Command::Templates(args) => match &args.from_file {
                 Some(file) => templates::from_file(&ctx, file, args.limit),
                 None => templates::run(&ctx, &store(&ctx)?, args.limit).await,

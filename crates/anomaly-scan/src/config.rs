@@ -7,6 +7,7 @@ use unit_kit::ConfigIssue;
 use crate::detect::DAY;
 use crate::detect::incident::Limits;
 use crate::detect::judge::Settings;
+use crate::wall::LinksConfig;
 
 /// The configuration.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub struct Config {
     pub detect: DetectConfig,
     /// The message templates.
     pub templates: TemplatesConfig,
+    /// Where the wall's links lead.
+    pub links: LinksConfig,
 }
 
 /// The section `[detect]`.
@@ -106,6 +109,7 @@ impl unit_kit::Config for Config {
             bounds("detect.utc_offset_minutes", offset.into(), -900.0, 900.0)?;
         }
         bounds("templates.history_days", self.templates.history_days.into(), 1.0, 90.0)?;
-        bounds("templates.per_service", self.templates.per_service as f64, 10.0, 100_000.0)
+        bounds("templates.per_service", self.templates.per_service as f64, 10.0, 100_000.0)?;
+        self.links.validate()
     }
 }

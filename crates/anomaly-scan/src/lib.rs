@@ -14,6 +14,7 @@ mod record;
 mod scan;
 mod status;
 mod templates;
+pub mod wall;
 
 pub use cli::{AnomalyScan, Command};
 pub use config::Config;

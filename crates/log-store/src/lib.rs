@@ -18,9 +18,11 @@ mod manifest;
 pub mod migrate;
 mod minutes;
 pub mod rows;
+mod series;
 mod sql;
 mod store;
 mod templates;
+mod wall;
 
 pub use attrs::attrs_json;
 pub use batch::{BatchRef, EncodedBatch, MAX_BATCH_BYTES, MAX_BATCH_ROWS};
@@ -29,4 +31,6 @@ pub use error::{Error, Result};
 pub use export::{ByteStream, ExportTable, RangeSummary};
 pub use lines::{Line, LineKey, LineStream, WindowTotals};
 pub use minutes::{AggregateReport, MinuteMismatch};
+pub use series::{TemplateWindow, WindowRow, lines_sql, minutes_sql};
 pub use store::{DATABASE, Store};
+pub use wall::{EntityAge, Freshness, LaneCount, TemplateTotal};

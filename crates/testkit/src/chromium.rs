@@ -62,6 +62,9 @@ impl Chromium {
         let mut process = Launch::new("chromium", &self.program)
             // Tests often run as root in a container, where its sandbox can't; pages are our own.
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--log-level=3"])
+            // The browser itself asks for nothing.
+            .args(["--disable-quic", "--no-first-run", "--disable-background-networking"])
+            .args(["--disable-component-update", "--disable-sync"])
             // Whatever the page asks of the network must fail, as it would on a machine without.
             .args(["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=5000"])
             .arg(format!("--window-size={},{}", window.width, window.height))
