@@ -116,3 +116,39 @@ impl unit_kit::Config for Config {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unit_kit::Config as _;
+
+    #[test]
+    fn the_default_works_and_wrong_values_name_their_key() {
+        assert_eq!(Config::default().validate(), Ok(()));
+        type Spoil = fn(&mut Config);
+        let wrong: [(&str, Spoil); 7] = [
+            ("loki.url", |c| c.loki.url = "localhost".to_owned()),
+            ("retention.logs", |c| c.retention.logs = 365),
+            ("sync.selector", |c| c.sync.selector = "host=gate".to_owned()),
+            ("sync.start", |c| c.sync.start = Some("yesterday".to_owned())),
+            ("sync.grace_s", |c| c.sync.grace_s = 7200),
+            ("sync.source", |c| c.sync.source = Some(String::new())),
+            ("sync.first_lookback_h", |c| c.sync.first_lookback_h = 24 * 90),
+        ];
+        for (key, spoil) in wrong {
+            let mut config = Config::default();
+            spoil(&mut config);
+            assert_eq!(config.validate().unwrap_err().key, key);
+        }
+    }
+
+    #[test]
+    fn the_source_is_named_after_the_tenant_unless_it_has_a_name() {
+        let mut config = Config::default();
+        assert_eq!(config.source(), "loki");
+        config.loki.tenant = Some("home".to_owned());
+        assert_eq!(config.source(), "home");
+        config.sync.source = Some("nas".to_owned());
+        assert_eq!(config.source(), "nas");
+    }
+}

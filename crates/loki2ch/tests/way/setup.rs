@@ -48,9 +48,11 @@ impl Way {
     /// Lets the program meet ClickHouse at this address.
     pub(crate) fn configure(&self, clickhouse_url: &str) {
         let text = format!(
-            "[loki]\nurl = \"{}\"\n[clickhouse]\nurl = \"{clickhouse_url}\"\n[sync]\nstart = \"{}\"\n",
+            "[loki]\nurl = \"{}\"\n[clickhouse]\nurl = \"{clickhouse_url}\"\n[sync]\nstart = \"{}\"\n\
+             [unit]\nmetrics_dir = \"{}\"\n",
             self.loki.url,
-            rfc3339(self.first.start())
+            rfc3339(self.first.start()),
+            self.dir.path().display()
         );
         std::fs::write(self.dir.path().join("loki2ch.toml"), text).unwrap();
     }
@@ -90,6 +92,11 @@ impl Way {
     /// Runs the program to its end.
     pub(crate) fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ran {
         self.command(args).output().unwrap().into()
+    }
+
+    /// What the last run left for Prometheus.
+    pub(crate) fn metrics(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("loki2ch.prom")).unwrap()
     }
 
     pub(crate) fn state_dir(&self) -> PathBuf {

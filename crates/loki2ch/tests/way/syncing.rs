@@ -22,6 +22,9 @@ async fn every_line_arrives_once_and_a_second_run_writes_nothing() {
     );
     assert_eq!((&report["lines"], &report["stored"]), (&150.into(), &150.into()));
     assert_eq!(report["watermark"], rfc3339(way.window(3).start()));
+    let metrics = way.metrics();
+    assert!(metrics.contains("loki2ch_windows{state=\"verified\"} 3\n"), "{metrics}");
+    assert!(metrics.contains("loki2ch_last_run_rows 150\n"), "{metrics}");
     way.assert_equal(3);
     assert_eq!(way.ask("SELECT sum(err), sum(s5xx) FROM logs.app_logs_1min").await, "15\t8");
     let columns = "SELECT count() FROM logs.app_logs WHERE unit = 'nginx.service' AND status = 502 \
