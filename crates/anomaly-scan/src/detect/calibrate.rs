@@ -22,6 +22,10 @@ pub const CALIBRATED: [Feature; 8] = [
 
 /// One window of five hundred is above this share: one false alarm in 42 hours per feature, before all other rules.
 const TAIL: f64 = 0.998;
+/// An incident of an hour in two weeks is inside this share, and moves the tail but not the body of the past: the tail
+/// is believed up to so many times the body. (A normal distribution has 1.24.)
+const BODY: f64 = 0.99;
+const BEYOND: f32 = 1.6;
 /// A residual below this is never odd, however calm the history.
 const FLOOR: f32 = 4.0;
 /// An entity is not believed to be much calmer than the others.
@@ -92,7 +96,7 @@ impl Scale {
         let mut tail = [0.0; 8];
         for (tail, values) in tail.iter_mut().zip(&mut past) {
             values.sort_unstable_by(f32::total_cmp);
-            *tail = quantile(&mut values.clone(), TAIL);
+            *tail = quantile(values, TAIL).min(BEYOND * quantile(values, BODY));
         }
         Self { past, tail }
     }

@@ -95,6 +95,11 @@ impl Feature {
         }
     }
 
+    /// Is it about time?
+    pub fn is_latency(self) -> bool {
+        matches!(self, Self::LatencyAvg | Self::LatencyP95 | Self::LatencyTrend)
+    }
+
     /// May an entity without enough history be judged by it?
     pub fn needs_no_history(self) -> bool {
         matches!(self, Self::Server | Self::NewTemplate)

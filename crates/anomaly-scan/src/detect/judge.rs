@@ -101,6 +101,8 @@ const SECOND: f32 = 0.25;
 const WORTH_NAMING: f32 = 0.4;
 /// Value from which a feature may be named before an odder one that says the same in other words.
 const PLAIN: f32 = 1.0;
+/// A latency below this many times the usual one is not worth a record, however certain it is.
+const SLOWER: f32 = 1.2;
 /// Highest value of a feature that doesn't suit an entity that only runs at times.
 const UNSUITED: f32 = 0.9;
 
@@ -256,7 +258,7 @@ impl Judge<'_> {
                 }
             })
             .collect();
-        if matches!(entity.rhythm, Rhythm::Periodic { .. }) {
+        if matches!(entity.rhythm, Rhythm::Periodic { .. } | Rhythm::Rare) {
             for reading in &mut readings {
                 if !matches!(reading.feature, Feature::Errors | Feature::Server) {
                     reading.value = reading.value.min(UNSUITED);
@@ -268,6 +270,7 @@ impl Judge<'_> {
         let learning = at < entity.learning_until;
         readings.retain(|reading| {
             reading.value >= WORTH_NAMING
+                && (!reading.feature.is_latency() || reading.observed >= SLOWER * reading.expected)
                 && reading.observed.is_finite()
                 && reading.expected.is_finite()
                 && (!learning || reading.feature.needs_no_history())

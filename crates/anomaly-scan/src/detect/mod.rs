@@ -56,11 +56,8 @@ pub(crate) fn median(values: &mut Vec<f32>) -> f32 {
     f32::midpoint(low, high)
 }
 
-/// The value below which the share `q` of the numbers lies; 0 without numbers.
-pub(crate) fn quantile(values: &mut [f32], q: f64) -> f32 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let at = ((values.len() - 1) as f64 * q).round() as usize;
-    *values.select_nth_unstable_by(at, f32::total_cmp).1
+/// The value below which the share `q` of the ascending numbers lies; 0 without numbers.
+pub(crate) fn quantile(sorted: &[f32], q: f64) -> f32 {
+    let at = (sorted.len().saturating_sub(1) as f64 * q).round() as usize;
+    sorted.get(at).copied().unwrap_or(0.0)
 }

@@ -7,8 +7,10 @@ use super::series::Series;
 
 /// Periods that are tried, in windows: 10 min to a day, and a week.
 const PERIODS: [usize; 14] = [2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 144, DAY, 7 * DAY];
-/// A slot in which the job ran in this share of the cycles is one in which it must run.
-const KEPT: f32 = 0.97;
+/// Share of the cycles that a job may have missed in a slot in which it must run; one is always forgiven.
+const MISSED: f32 = 0.03;
+/// Windows before and after a slot that it must stand out from.
+const NEAR: usize = 12;
 /// Cycles that must have been seen before a period is believed.
 const MIN_CYCLES: usize = 4;
 /// Chance that one slot of a period is kept so well by a service that speaks at random; above it there is no schedule.
@@ -23,7 +25,7 @@ const MIN_MISSED: f32 = 6.0;
 /// The rhythm of an entity.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rhythm {
-    /// Says something nearly always; `longest` is the longest silence of the history, in windows.
+    /// Says something nearly always; `longest` is the longest silence but one of the history, in windows.
     Steady {
         /// Windows.
         longest: usize,
@@ -36,8 +38,10 @@ pub enum Rhythm {
         /// Phases, ascending.
         slots: Vec<usize>,
     },
-    /// Silence says nothing.
+    /// Speaks now and then; its silence says nothing.
     Irregular,
+    /// Is silent most of the time: neither its silence nor how much it says when it speaks says anything.
+    Rare,
 }
 
 impl Rhythm {
@@ -49,7 +53,10 @@ impl Rhythm {
             return Self::Irregular;
         }
         let silent = known.iter().filter(|(_, spoke)| !spoke).count();
-        let longest = known.split(|&(_, spoke)| spoke).map(<[_]>::len).max().unwrap_or(0);
+        // The very longest may have been an outage, which must not excuse the next one.
+        let mut runs: Vec<usize> = known.split(|&(_, spoke)| spoke).map(<[_]>::len).collect();
+        runs.sort_unstable_by(|a, b| b.cmp(a));
+        let longest = runs.get(1).copied().unwrap_or(0);
         if (silent as f32) < STEADY_GAPS * known.len() as f32 && longest <= LONGEST_RUN {
             if silent * 20 > known.len()
                 && let Some(periodic) = periodic(&known)
@@ -58,7 +65,8 @@ impl Rhythm {
             }
             return Self::Steady { longest };
         }
-        periodic(&known).unwrap_or(Self::Irregular)
+        let otherwise = if silent * 2 > known.len() { Self::Rare } else { Self::Irregular };
+        periodic(&known).unwrap_or(otherwise)
     }
 
     /// Score of a silence that has lasted for `run` windows up to now, `expected` lines a window being usual; on the
@@ -98,15 +106,24 @@ fn periodic(known: &[(usize, bool)]) -> Option<Rhythm> {
         let slots: Vec<usize> = ran
             .iter()
             .enumerate()
-            .filter(|(_, slot)| share(slot) >= KEPT && luck(**slot, often) * (period as f64) < LUCK)
+            .filter(|(_, slot)| is_kept(**slot) && luck(**slot, often) * (period as f64) < LUCK)
             .map(|(i, _)| i)
+            .filter(|&slot| {
+                // A job stands out from the windows around it; the busy hours of a quiet service do not.
+                let reach = NEAR.min((period - 1) / 2).max(1);
+                let around = (1..=reach).flat_map(|d| [(slot + d) % period, (slot + period - d) % period]);
+                around.filter(|&near| share(&ran[near]) < 0.5).count() * 3 >= reach
+            })
             .collect();
-        let empty = ran.iter().filter(|slot| share(slot) < 0.5).count();
-        if !slots.is_empty() && empty > 0 {
+        if !slots.is_empty() {
             return Some(Rhythm::Periodic { period, slots });
         }
     }
     None
+}
+
+fn is_kept((ran, all): (u32, u32)) -> bool {
+    all >= MIN_CYCLES as u32 && (all - ran) as f32 <= (MISSED * all as f32).max(1.0)
 }
 
 /// Bound on the chance that something with probability `often` happens in at least `ran` of `all` cases (Chernoff).
@@ -146,13 +163,40 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_service_is_missed_after_its_longest_silence() {
-        let steady = series(5 * DAY, |at| if (300..302).contains(&at) { 0.0 } else { 30.0 });
+    fn a_steady_service_is_missed_after_its_usual_silences_whatever_outage_there_was() {
+        let steady = series(5 * DAY, |at| {
+            if (300..302).contains(&at) || (700..702).contains(&at) || (900..920).contains(&at) {
+                0.0
+            } else {
+                30.0
+            }
+        });
         let rhythm = Rhythm::learn(&steady, 0..5 * DAY);
         assert_eq!(rhythm, Rhythm::Steady { longest: 2 });
         assert!(rhythm.silence(3, 30.0) < 1e-6, "three windows are within patience");
         assert!(rhythm.silence(4, 30.0) > 1.0);
         assert!(rhythm.silence(4, 0.5) < 1e-6, "two missed lines are no silence");
+    }
+
+    #[test]
+    fn a_quiet_service_that_speaks_by_day_has_no_schedule() {
+        let mut rng = isolation_forest::rng::Rng::new(2);
+        let draws: Vec<u32> = (0..21 * DAY).map(|_| rng.below(100)).collect();
+        // 97 % of the windows around noon, few at night.
+        let by_day = series(21 * DAY, |at| {
+            let noon = (at % DAY).abs_diff(DAY / 2) as f32 / (DAY / 2) as f32;
+            if (draws[at] as f32) < 97.0 * (1.0 - 0.9 * noon) { 2.0 } else { 0.0 }
+        });
+        let rhythm = Rhythm::learn(&by_day, 0..21 * DAY);
+        assert!(!matches!(rhythm, Rhythm::Periodic { .. }), "{rhythm:?}");
+    }
+
+    #[test]
+    fn a_daily_job_that_was_missed_once_keeps_its_schedule() {
+        let daily =
+            series(21 * DAY, |at| if (37..43).contains(&(at % DAY)) && at / DAY != 9 { 40.0 } else { 0.0 });
+        let rhythm = Rhythm::learn(&daily, 0..21 * DAY);
+        assert_eq!(rhythm, Rhythm::Periodic { period: DAY, slots: (37..43).collect() });
     }
 
     #[test]
