@@ -122,10 +122,11 @@ mod tests {
     use super::*;
     use unit_kit::Config as _;
 
+    type Spoil = fn(&mut Config);
+
     #[test]
     fn the_default_works_and_wrong_values_name_their_key() {
         assert_eq!(Config::default().validate(), Ok(()));
-        type Spoil = fn(&mut Config);
         let wrong: [(&str, Spoil); 7] = [
             ("loki.url", |c| c.loki.url = "localhost".to_owned()),
             ("retention.logs", |c| c.retention.logs = 365),
