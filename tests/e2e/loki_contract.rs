@@ -108,10 +108,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Lines of a selector around now, relative to it.
+    /// Lines of a selector of the last three hours, times relative to now.
     async fn lines(&self, selector: &str) -> anyhow::Result<Value> {
-        let to = self.now + 5 * MINUTE;
-        let lines = self.client.query_range(selector, to - 190 * HOUR, to, 5000, Direction::Forward).await?;
+        self.lines_since(selector, 3 * HOUR).await
+    }
+
+    async fn lines_since(&self, selector: &str, ago: i64) -> anyhow::Result<Value> {
+        let (from, to) = (self.now - ago, self.now + 5 * MINUTE);
+        let lines = self.client.query_range(selector, from, to, 5000, Direction::Forward).await?;
         Ok(self.shown(&lines))
     }
 
@@ -413,7 +417,7 @@ async fn late_lines_are_stored_and_found_at_once(engine: &mut Engine) -> anyhow:
         ensure!(count == 1, "{h} h late: counted {count}");
     }
     let series = engine.client.series(r#"{host="late"}"#, engine.now - 168 * HOUR, engine.now + 1).await?;
-    Ok(json!([engine.lines(r#"{host="late"}"#).await?, series]))
+    Ok(json!([engine.lines_since(r#"{host="late"}"#, 168 * HOUR).await?, series]))
 }
 
 async fn labels_values_and_series_are_listed(engine: &mut Engine) -> anyhow::Result<Value> {
@@ -561,7 +565,7 @@ async fn what_was_acknowledged_survives_a_crash(engine: &mut Engine) -> anyhow::
     ensure!(error.is_unavailable(), "{error}");
     engine.loki.restart().await?;
     engine.client.ready().await?;
-    let lines = engine.lines(r#"{host="crash"}"#).await?;
+    let lines = engine.lines_since(r#"{host="crash"}"#, 168 * HOUR).await?;
     ensure!(lines.as_array().is_some_and(|lines| lines.len() == 2), "{lines}");
     Ok(lines)
 }

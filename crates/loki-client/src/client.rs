@@ -70,6 +70,8 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("yagura/", env!("CARGO_PKG_VERSION")))
+            // Loki is on this machine or its network; a proxy of the environment is for the world outside.
+            .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(Duration::from_secs(config.timeout_s));
         if config.url.starts_with("http://") {
@@ -107,7 +109,8 @@ impl Client {
         self.decode("buildinfo", &answer)
     }
 
-    /// The limits in force, from `GET /config`. Where a gateway hides that page: Loki's defaults.
+    /// The limits in force, from `GET /config`, asked for once. Where a gateway hides that page: Loki's
+    /// defaults.
     pub async fn limits(&self) -> Result<Limits> {
         if let Some(known) = self.limits.get() {
             return Ok(known.clone());

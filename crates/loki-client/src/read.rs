@@ -2,8 +2,8 @@
 //!
 //! Loki's pages cannot be trusted (architecture §4): a page may be short though more lines exist, may have
 //! holes, and cannot go on within one nanosecond. So every slice is counted first and divided until its page
-//! is far below the limit: by time, then by stream, then by the first digits of `event_id`; what is left on
-//! one nanosecond is read from both ends. A slice whose lines and count disagree is read again, divided
+//! is far below the limit: by time, by stream, by the first digits of `event_id`; what is left on one
+//! nanosecond is read from both ends. A slice whose lines and count disagree is read again, divided
 //! further, and in the end reported: [`Reading::verified`] is false, never a silent gap.
 
 use crate::query::MILLISECOND;
@@ -202,6 +202,9 @@ impl Reader<'_> {
     }
 
     /// Reads a slice in pieces, each counted by itself, and compares the sum with the whole.
+    ///
+    /// Pieces are time down to a millisecond, then streams, then event ids, then time again: below the
+    /// millisecond counting is dear.
     fn divide_into<'a>(
         &'a mut self,
         scope: &'a Scope,
@@ -212,7 +215,7 @@ impl Reader<'_> {
     ) -> Found<'a> {
         Box::pin(async move {
             let mut found = 0;
-            if to - from > 1 {
+            if to - from > MILLISECOND || (to - from > 1 && scope.is_indivisible()) {
                 for (start, end) in pieces(from, to, wanted) {
                     found += self.piece(scope, start, end).await?;
                 }
@@ -277,11 +280,12 @@ impl Reader<'_> {
     }
 }
 
-/// Cuts a range into at most [`MAX_PIECES`] parts, at whole milliseconds where the parts are longer: those
-/// count with one query.
+/// Cuts a range into at most [`MAX_PIECES`] parts, of whole milliseconds where it is longer than one: those
+/// are counted with one query.
 fn pieces(from: i64, to: i64, wanted: u64) -> Vec<(i64, i64)> {
     let step = (to - from) / wanted.clamp(2, MAX_PIECES) as i64;
-    let step = if step > MILLISECOND { step / MILLISECOND * MILLISECOND } else { step.max(1) };
+    let unit = if to - from > MILLISECOND { MILLISECOND } else { 1 };
+    let step = (step / unit).max(1) * unit;
     let mut pieces = Vec::new();
     let mut start = from;
     while start < to {
