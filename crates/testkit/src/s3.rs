@@ -112,17 +112,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn minio_asks_for_credentials_and_has_the_bucket() {
+    async fn minio_asks_for_credentials() {
         let Some(s3) = S3::start_minio().await.unwrap() else {
-            eprintln!(
-                "skipped: minio_asks_for_credentials_and_has_the_bucket: no minio, see `cargo xtask servers`"
-            );
+            eprintln!("skipped: minio_asks_for_credentials: no minio, see `cargo xtask servers`");
             return;
         };
         let bucket = format!("{}/{BUCKET}", s3.url);
         assert_eq!(crate::http().get(&bucket).send().await.unwrap().status(), 403);
-        let absent = format!("{}/{BUCKET}-absent", s3.url);
-        assert_eq!(crate::http().head(&absent).send().await.unwrap().status(), 404);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::report::{ToStderr, say};
 use anyhow::Context as _;
 use serde_json::json;
-use testkit::servers::{self, CATALOGUE, InstallError, Look, Server, State};
+use testkit::servers::{self, CATALOGUE, Look, Server, State};
 use unit_kit::{Outcome, Output, Table};
 
 /// Programs that are on PATH in a good version are left alone; the rest is downloaded or built once, into
@@ -24,41 +24,29 @@ pub(crate) struct Args {
 /// A server and what became of it.
 struct Line {
     server: &'static Server,
-    state: Result<State, InstallError>,
+    state: anyhow::Result<State>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let wanted: Vec<&'static Server> =
-        CATALOGUE.iter().filter(|server| args.only.as_ref().is_none_or(|only| only == server.name)).collect();
     let mut lines = Vec::new();
-    for server in wanted {
-        let state = if args.check { Ok(servers::state(server, Look::Thorough)?) } else { install(server) };
+    for server in CATALOGUE.iter().filter(|server| args.only.as_ref().is_none_or(|only| only == server.name))
+    {
+        let state = if args.check { servers::state(server, Look::Thorough) } else { install(server) };
         lines.push(Line { server, state });
     }
     print(&lines, args.json)?;
-    let all_there = lines.iter().all(|line| is_there(line.state.as_ref().ok()));
-    if all_there {
-        return Ok(Outcome::Done);
+    // Without the engine that everything needs, or the one that was asked for, this has failed.
+    let vital = |line: &Line| args.check || args.only.is_some() || line.server.name == "libchdb";
+    for line in lines.iter().filter(|line| !vital(line)) {
+        if let Err(error) = &line.state {
+            say(unit_kit::render("xtask", error).trim_end());
+        }
     }
-    if args.check {
-        return Ok(Outcome::NeedsEyes);
+    let whole = lines.iter().all(|line| is_there(&line.state));
+    if let Some(error) = lines.into_iter().filter(vital).find_map(|line| line.state.err()) {
+        return Err(error);
     }
-    // The engine that everything needs, or the one that was asked for; the others' tests are skipped by name.
-    let vital = |server: &Server| server.name == "libchdb" || args.only.is_some();
-    let mut failed = lines.into_iter().filter_map(|line| line.state.err().map(|error| (line.server, error)));
-    match failed.find(|(server, _)| vital(server)) {
-        Some((_, error)) => Err(unit_kit::unavailable(error)),
-        None => Ok(Outcome::Done),
-    }
-}
-
-/// Installs the library of the embedded ClickHouse where no ClickHouse could be started without it.
-pub(crate) fn require_clickhouse() -> anyhow::Result<()> {
-    if testkit::clickhouse::missing().is_some() {
-        let server = servers::find("libchdb").context("libchdb is in the catalogue")?;
-        install(server).map_err(unit_kit::unavailable)?;
-    }
-    Ok(())
+    Ok(if args.check && !whole { Outcome::NeedsEyes } else { Outcome::Done })
 }
 
 /// Installs what is missing of everything; what can't be installed is named, and its tests are skipped by name.
@@ -66,24 +54,33 @@ pub(crate) fn install_all() -> anyhow::Result<()> {
     for server in CATALOGUE {
         if let Err(error) = install(server) {
             if server.name == "libchdb" && testkit::clickhouse::missing().is_some() {
-                return Err(unit_kit::unavailable(error));
+                return Err(error);
             }
-            let reason = unit_kit::render("xtask", &error.into());
-            say(&format!("not installed, and the tests on it are skipped: {}", reason.trim_end()));
+            say(&format!("{} is not installed, and the tests on it are skipped", server.name));
+            say(unit_kit::render("xtask", &error).trim_end());
         }
     }
     Ok(())
 }
 
-fn install(server: &'static Server) -> Result<State, InstallError> {
+/// Makes sure that a ClickHouse can be started, downloading its library where that is missing.
+pub(crate) fn require_clickhouse() -> anyhow::Result<()> {
+    if testkit::clickhouse::missing().is_some() {
+        install(servers::find("libchdb").context("libchdb is in the catalogue")?)?;
+    }
+    Ok(())
+}
+
+/// Installs a server, showing how it goes.
+fn install(server: &'static Server) -> anyhow::Result<State> {
     let report = ToStderr::new();
     let result = servers::install(server, &report);
     report.end();
-    result
+    result.map_err(|error| if error.is_unavailable() { unit_kit::unavailable(error) } else { error.into() })
 }
 
-fn is_there(state: Option<&State>) -> bool {
-    matches!(state, Some(State::Path { .. } | State::Cached { .. }))
+fn is_there(state: &anyhow::Result<State>) -> bool {
+    matches!(state, Ok(State::Path { .. } | State::Cached { .. }))
 }
 
 fn print(lines: &[Line], as_json: bool) -> anyhow::Result<()> {
@@ -105,34 +102,18 @@ fn print(lines: &[Line], as_json: bool) -> anyhow::Result<()> {
         table.row([server.name, server.version, state, &place]);
     }
     out.table(&table)?;
-    for line in lines {
-        if let Err(error) = &line.state {
-            say(unit_kit::render(line.server.name, &anyhow::anyhow!(chain(error))).trim_end());
-        }
-    }
     Ok(())
 }
 
 fn document(Line { server, state }: &Line) -> serde_json::Value {
     let mut document = match state {
         Ok(state) => json!(state),
-        Err(error) => json!({ "state": "failed", "reason": chain(error) }),
+        Err(error) => json!({ "state": "failed", "reason": format!("{error:#}") }),
     };
     document["name"] = server.name.into();
     document["version"] = server.version.into();
     document["programs"] = server.programs.into();
     document
-}
-
-/// An error with its causes.
-fn chain(error: &InstallError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn known_server(name: &str) -> Result<String, String> {

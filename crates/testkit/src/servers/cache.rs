@@ -41,7 +41,7 @@ pub fn folder() -> anyhow::Result<PathBuf> {
 /// What the cache holds of a server.
 pub(super) fn state(server: &Server, look: Look) -> anyhow::Result<State> {
     let folder = folder_of(server)?;
-    if !folder.try_exists().with_context(|| format!("look for {}", folder.display()))? {
+    if !folder.try_exists().with_context(|| format!("look for {}-{}", server.name, server.version))? {
         return Ok(State::Missing);
     }
     Ok(match verify(&folder, server, look) {
@@ -53,7 +53,7 @@ pub(super) fn state(server: &Server, look: Look) -> anyhow::Result<State> {
 /// Held while a server is installed; released when dropped, or when the process ends.
 pub(super) fn lock(server: &Server, report: &dyn Report) -> anyhow::Result<File> {
     let folder = folder()?;
-    fs::create_dir_all(&folder).context("make the cache folder")?;
+    fs::create_dir_all(&folder).context("make it")?;
     let path = folder.join(format!(".{}.lock", server.name));
     let file = File::options()
         .create(true)
@@ -75,14 +75,14 @@ pub(super) fn lock(server: &Server, report: &dyn Report) -> anyhow::Result<File>
 pub(super) fn work_dir(server: &Server) -> anyhow::Result<TempDir> {
     let folder = folder()?;
     let prefix = format!(".work-{}-", server.name);
-    for entry in fs::read_dir(&folder).context("list the cache folder")? {
+    for entry in fs::read_dir(&folder).context("list it")? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(&prefix) {
             fs::remove_dir_all(entry.path()).with_context(|| format!("remove {}", entry.path().display()))?;
         }
     }
     let dir =
-        tempfile::Builder::new().prefix(&prefix).tempdir_in(&folder).context("make a directory there")?;
+        tempfile::Builder::new().prefix(&prefix).tempdir_in(&folder).context("make a directory in it")?;
     fs::create_dir(dir.path().join(super::Built::OUT))?;
     Ok(dir)
 }

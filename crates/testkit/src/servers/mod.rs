@@ -91,12 +91,12 @@ pub enum InstallError {
         source: anyhow::Error,
     },
     /// The cache folder can't be used.
-    #[error("{}: {source:#}\nhint: make it writable, or name another folder in YAGURA_SERVERS", folder.display())]
+    #[error("cache folder {}: {reason:#}\nhint: make it usable, or name another folder in YAGURA_SERVERS", folder.display())]
     Cache {
         /// The cache folder.
         folder: PathBuf,
         /// What happened.
-        source: anyhow::Error,
+        reason: anyhow::Error,
     },
 }
 
@@ -129,7 +129,7 @@ pub fn state(server: &Server, look: Look) -> anyhow::Result<State> {
 ///
 /// Blocks for minutes when something is to be built.
 pub fn install(server: &'static Server, report: &dyn Report) -> Result<State, InstallError> {
-    let cache_error = |source| InstallError::Cache { folder: folder().unwrap_or_default(), source };
+    let cache_error = |reason| InstallError::Cache { folder: folder().unwrap_or_default(), reason };
     if let found @ (State::Path { .. } | State::Cached { .. }) =
         state(server, Look::Quick).map_err(cache_error)?
     {
@@ -167,6 +167,11 @@ impl Built {
 }
 
 impl InstallError {
+    /// Whether trying again later, or after what the hint says, may help.
+    pub fn is_unavailable(&self) -> bool {
+        !matches!(self, Self::Cache { .. })
+    }
+
     fn failed(server: &Server) -> impl FnOnce(anyhow::Error) -> Self {
         let server = server.name;
         move |source| Self::Failed { server, source }
