@@ -189,3 +189,32 @@ ruler:
 {limits}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[tokio::test]
+    async fn the_real_ones_ruler_reads_the_rules_directory() {
+        let Some(loki) = Loki::start_real().await.unwrap() else {
+            eprintln!(
+                "skipped: the_real_ones_ruler_reads_the_rules_directory: no loki; run `cargo xtask servers`"
+            );
+            return;
+        };
+        let rules = "groups:\n  - name: g\n    rules:\n      - alert: NoisyTest\n        expr: sum(count_over_time({a=\"b\"}[5m])) > 1\n";
+        std::fs::write(loki.rules_dir().unwrap().join("test.yaml"), rules).unwrap();
+        let started = Instant::now();
+        loop {
+            let answer =
+                crate::http().get(format!("{}/prometheus/api/v1/rules", loki.url)).send().await.unwrap();
+            let text = answer.text().await.unwrap();
+            if text.contains("NoisyTest") {
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "{text}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
