@@ -24,9 +24,13 @@ const REPLY_TIMEOUT: Duration = Duration::from_mins(3);
 /// Longest wait for the socket to take another chunk of an insert.
 const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Settings of every request: what the defaults would be is nobody's promise.
-const SETTINGS: [(&str, &str); 5] = [
+/// Settings of every request: what the defaults would be is nobody's promise. A text inside of JSON stays the
+/// text it was (`infer`), also if it looks like a date or a number.
+const SETTINGS: [(&str, &str); 8] = [
     ("async_insert", "0"),
+    ("input_format_json_try_infer_numbers_from_strings", "0"),
+    ("input_format_try_infer_dates", "0"),
+    ("input_format_try_infer_datetimes", "0"),
     ("output_format_binary_write_json_as_string", "1"),
     ("input_format_binary_read_json_as_string", "1"),
     ("json_type_escape_dots_in_keys", "1"),

@@ -156,8 +156,8 @@ pub fn headline(wall: &Wall) -> String {
         };
         return format!(
             "Learning: {} of the {} of history that it takes to judge.{incidents}",
-            words::duration(known),
-            words::duration(needed_s)
+            words::stretch(known),
+            words::stretch(needed_s)
         );
     }
     let range = words::stretch((wall.to - wall.from).num_seconds());

@@ -13,7 +13,7 @@ const DESK: Window = Window { width: 1280, height: 900 };
 const QUESTIONS: &str = r##"
   const seen = (selector) => Array.from(document.querySelectorAll(selector)).filter((node) => node.checkVisibility());
   const wide = Array.from(document.querySelectorAll(".page *")).filter((node) =>
-    !node.closest("svg, .vh, .skip, pre") && node.getBoundingClientRect().right > document.documentElement.clientWidth + 1);
+    !node.closest("svg, .vh, .skip, pre, .name *") && node.getBoundingClientRect().right > document.documentElement.clientWidth + 1);
   const text = getComputedStyle(document.body);
   const light = (colour) => { const [r, g, b] = colour.match(/[\d.]+/g).map(Number); return 0.299 * r + 0.587 * g + 0.114 * b; };
   const before = light(text.backgroundColor);

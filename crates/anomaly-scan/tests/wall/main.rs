@@ -1,6 +1,7 @@
 //! What the wall says on a terminal, to a machine and in a page.
 
 mod browser;
+mod engine;
 mod sample;
 
 use anomaly_scan::wall::{self, State, html, json, text};

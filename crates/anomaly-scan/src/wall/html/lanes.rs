@@ -2,7 +2,7 @@
 
 use super::{Esc, Form, Time};
 use crate::wall::axis::{Tick, ticks};
-use crate::wall::model::{Lane, Wall};
+use crate::wall::model::{Lane, State, Wall};
 use crate::wall::words;
 use std::fmt::{self, Write as _};
 
@@ -19,7 +19,9 @@ pub(super) fn section(page: &mut String, wall: &Wall) -> fmt::Result {
         "<section class=\"board panel\" aria-labelledby=\"board\">\n\
          <div class=\"board-head\"><h2 id=\"board\">Services over time</h2>",
     );
-    legend(page)?;
+    if !wall.incidents.is_empty() {
+        legend(page)?;
+    }
     page.push_str("</div>\n");
     axis(page, wall)?;
     let mut lanes = wall.lanes.iter().enumerate();
@@ -103,21 +105,20 @@ fn row(page: &mut String, wall: &Wall, index: usize, lane: &Lane) -> fmt::Result
     let quiet = lane.is_quiet();
     let height = if quiet { QUIET } else { BUSY };
     let (service, host) = words::place(&lane.host, &lane.service);
-    let tag = if lane.learning {
+    // Where all are learning, the headline says so.
+    let tag = if lane.learning && wall.state == State::Ready {
         " <span class=\"tag\" title=\"Too young to be judged\">learning</span>"
     } else {
         ""
     };
+    let (service, host) = (Esc(&service), Esc(&host));
     write!(
         page,
-        "<div class=\"row{}\"><div class=\"name\"><b><bdi>{}</bdi></b> <span><bdi>{}</bdi></span>{tag}</div>\
-         <svg class=\"lane\" data-lane=\"{index}\" role=\"group\" aria-label=\"{} on {}: {}\">\
+        "<div class=\"row{}\"><div class=\"name\"><b title=\"{service}\"><bdi>{service}</bdi></b> \
+         <span title=\"{host}\"><bdi>{host}</bdi></span>{tag}</div>\
+         <svg class=\"lane\" data-lane=\"{index}\" role=\"group\" aria-label=\"{service} on {host}: {}\">\
          <rect class=\"bg\" width=\"100%\" height=\"100%\" rx=\"4\"/>",
         if quiet { " quiet" } else { "" },
-        Esc(&service),
-        Esc(&host),
-        Esc(&service),
-        Esc(&host),
         words::counted(wall.incidents_of(lane).count(), "incident"),
     )?;
     for at in

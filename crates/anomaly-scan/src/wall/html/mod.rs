@@ -114,13 +114,13 @@ fn lead(page: &mut String, wall: &Wall) -> fmt::Result {
             let share = known as f64 / needed_s.max(1) as f64 * 100.0;
             write!(
                 page,
-                "<p>Judging takes {} of history, and the oldest service has {}. Until then the wall shows what \
-                 arrives, and only the things that need no history.</p>\n\
+                "<p>Judging takes {} of history; the oldest service has {}. Until then the wall shows what \
+                 arrives, and only those incidents that need no history.</p>\n\
                  <svg class=\"progress\" role=\"img\" aria-label=\"{share:.0} percent\">\
                  <rect class=\"rail\" width=\"100%\" height=\"8\" rx=\"4\"/>\
                  <rect class=\"done\" width=\"{share:.1}%\" height=\"8\" rx=\"4\"/></svg>\n",
-                words::duration(needed_s),
-                words::duration(known),
+                words::stretch(needed_s),
+                words::stretch(known),
             )?;
         }
         (State::Learning { since: None, .. }, _) => {
