@@ -129,11 +129,10 @@ impl Engine {
         }
     }
 
-    /// Closes sessions and the engine. Requests must be done.
+    /// Closes sessions and, with the last connection, the engine. Requests must be done.
     pub fn stop(&self) {
         lock(&self.sessions).clear();
         drop(lock(&self.anchor).take());
-        self.api.shutdown();
     }
 }
 

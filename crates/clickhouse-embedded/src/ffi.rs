@@ -68,7 +68,6 @@ pub struct Api {
         usize,
         *mut QueryAnalysis,
     ) -> c_int,
-    shutdown: unsafe extern "C" fn() -> c_int,
 }
 
 /// `chdb_query_analysis_v1` of the header.
@@ -112,7 +111,6 @@ impl Api {
                     rows_written: symbol(library, "chdb_result_rows_written")?,
                     bytes_written: symbol(library, "chdb_result_bytes_written")?,
                     classify: symbol(library, "chdb_classify_query_n")?,
-                    shutdown: symbol(library, "chdb_shutdown")?,
                 })
             };
             (load().map_err(unusable)?, set_signal_handlers)
@@ -134,14 +132,6 @@ impl Api {
             return None;
         }
         Some(Connection { api: Arc::clone(self), raw })
-    }
-
-    /// Joins the engine's threads; call it after the last connection is closed.
-    pub fn shutdown(&self) {
-        // SAFETY: takes no arguments; with a connection still open it does nothing and says so.
-        if unsafe { (self.shutdown)() } != 0 {
-            log::debug!("chdb_shutdown did not stop everything; the data is on disk already");
-        }
     }
 }
 

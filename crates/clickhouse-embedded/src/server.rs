@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt as _;
 use futures_util::StreamExt as _;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -44,6 +45,12 @@ pub async fn serve(
     let router = axum::Router::new().fallback(handle).with_state(Arc::clone(&app));
     let stopping = Arc::new(Notify::new());
     let notify = Arc::clone(&stopping);
+    // Answers end with a small write of their own, which must not wait for the client's acknowledgement.
+    let listener = listener.tap_io(|socket| {
+        if let Err(error) = socket.set_nodelay(true) {
+            log::debug!("no TCP_NODELAY: {error}");
+        }
+    });
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
         stop.await;
         log::info!("stopping");

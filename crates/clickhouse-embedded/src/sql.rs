@@ -37,7 +37,7 @@ pub struct Select {
     pub outfile_at: usize,
 }
 
-/// Looks at a text. `complete` says that nothing follows it.
+/// Looks at a text. Of an INSERT, the beginning is enough; what follows the FORMAT clause is not looked at.
 pub fn statement(text: &[u8]) -> Result<Statement, Exception> {
     let mut tokens = Tokens::new(text);
     let Some(first) = tokens.next() else { return Ok(Statement::Other) };
