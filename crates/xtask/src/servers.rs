@@ -31,7 +31,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut lines = Vec::new();
     for server in CATALOGUE.iter().filter(|server| args.only.as_ref().is_none_or(|only| only == server.name))
     {
-        let state = if args.check { servers::state(server, Look::Thorough) } else { install(server) };
+        let state =
+            if args.check { servers::state(server, Look::Thorough) } else { install(server, Look::Thorough) };
         lines.push(Line { server, state });
     }
     print(&lines, args.json)?;
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
 /// Installs what is missing of everything; what can't be installed is named, and its tests are skipped by name.
 pub(crate) fn install_all() -> anyhow::Result<()> {
     for server in CATALOGUE {
-        if let Err(error) = install(server) {
+        if let Err(error) = install(server, Look::Quick) {
             if server.name == "libchdb" && testkit::clickhouse::missing().is_some() {
                 return Err(error);
             }
@@ -66,15 +67,15 @@ pub(crate) fn install_all() -> anyhow::Result<()> {
 /// Makes sure that a ClickHouse can be started, downloading its library where that is missing.
 pub(crate) fn require_clickhouse() -> anyhow::Result<()> {
     if testkit::clickhouse::missing().is_some() {
-        install(servers::find("libchdb").context("libchdb is in the catalogue")?)?;
+        install(servers::find("libchdb").context("libchdb is in the catalogue")?, Look::Quick)?;
     }
     Ok(())
 }
 
 /// Installs a server, showing how it goes.
-fn install(server: &'static Server) -> anyhow::Result<State> {
+fn install(server: &'static Server, look: Look) -> anyhow::Result<State> {
     let report = ToStderr::new();
-    let result = servers::install(server, &report);
+    let result = servers::install(server, look, &report);
     report.end();
     result.map_err(|error| if error.is_unavailable() { unit_kit::unavailable(error) } else { error.into() })
 }

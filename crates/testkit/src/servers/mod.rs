@@ -124,20 +124,18 @@ pub fn state(server: &Server, look: Look) -> anyhow::Result<State> {
     cache::state(server, look)
 }
 
-/// Makes sure that a server is there: does nothing when it is, else downloads or builds it. A damaged installation is
-/// replaced. Waits while another process installs the same server.
+/// Makes sure that a server is there: does nothing when it is, else downloads or builds it. An installation that `look`
+/// finds damaged is replaced. Waits while another process installs the same server.
 ///
 /// Blocks for minutes when something is to be built.
-pub fn install(server: &'static Server, report: &dyn Report) -> Result<State, InstallError> {
+pub fn install(server: &'static Server, look: Look, report: &dyn Report) -> Result<State, InstallError> {
     let cache_error = |reason| InstallError::Cache { folder: folder().unwrap_or_default(), reason };
-    if let found @ (State::Path { .. } | State::Cached { .. }) =
-        state(server, Look::Quick).map_err(cache_error)?
-    {
+    if let found @ (State::Path { .. } | State::Cached { .. }) = state(server, look).map_err(cache_error)? {
         return Ok(found);
     }
     let _lock = cache::lock(server, report).map_err(cache_error)?;
     // Whoever held the lock may just have installed it.
-    if let found @ State::Cached { .. } = cache::state(server, Look::Quick).map_err(cache_error)? {
+    if let found @ State::Cached { .. } = cache::state(server, look).map_err(cache_error)? {
         return Ok(found);
     }
     let work = cache::work_dir(server).map_err(cache_error)?;

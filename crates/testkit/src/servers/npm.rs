@@ -66,7 +66,9 @@ fn download(
     report.doing(server, &format!("downloading {} {}", package.package, server.version));
     let cache = work.path().join("npm");
     let mut process = Launch::new("npm", npm)
-        .args(["pack", "--ignore-scripts", "--update-notifier=false", "--loglevel=error", "--cache"])
+        .args(["pack", "--ignore-scripts", "--update-notifier=false", "--loglevel=error"])
+        // npm's own patience is two minutes, too long for somebody without a network.
+        .args(["--fetch-retries=1", "--fetch-retry-mintimeout=2000", "--cache"])
         .arg(&cache)
         .arg(format!("{}@{}", package.package, server.version))
         .start(work)?;
@@ -79,7 +81,11 @@ fn download(
         report.progress(done, package.packed_bytes, Unit::Bytes);
     };
     if !status.success() {
-        bail!("npm pack {} failed ({status})\n{}", package.package, process.log_tail());
+        bail!(
+            "npm pack {} failed ({status})\n{}\nhint: is the registry of `npm config get registry` reachable?",
+            package.package,
+            process.log_tail()
+        );
     }
     let packed = packed_file(process.dir())?;
     report.doing(server, "checking and unpacking");
