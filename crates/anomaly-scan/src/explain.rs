@@ -280,7 +280,7 @@ fn clip(text: &str) -> &str {
 
 /// Three digits are enough for people; whole numbers stay whole.
 fn number(value: f64) -> String {
-    if value >= 100.0 || (value - value.round()).abs() < 0.05 {
+    if value >= 100.0 || (value >= 0.95 || value == 0.0) && (value - value.round()).abs() < 0.05 {
         format!("{value:.0}")
     } else if value >= 1.0 {
         format!("{value:.1}")
@@ -376,8 +376,8 @@ mod tests {
     #[test]
     fn people_read_three_digits() {
         assert_eq!(
-            [0.123, 2.0, 3.456, 1234.5].map(number),
-            ["0.12".to_owned(), "2".into(), "3.5".into(), "1234".into()]
+            [0.0, 0.048, 0.123, 2.0, 3.456, 1234.5].map(number),
+            ["0", "0.05", "0.12", "2", "3.5", "1234"].map(String::from)
         );
     }
 

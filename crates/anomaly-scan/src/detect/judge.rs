@@ -288,12 +288,21 @@ impl Judge<'_> {
             Feature::Surge => top.template.is_some_and(|index| self.templates[index].is_error),
             feature => feature == Feature::Errors,
         };
-        let clear = |wanted: Feature| {
-            readings
-                .iter()
-                .position(|r| r.feature == wanted && r.value >= PLAIN && r.value >= 0.5 * top.value)
+        let errors = readings.iter().find(|r| r.feature == Feature::Errors).map_or(0.0, |r| r.observed);
+        let says_most = |reading: &Reading| match reading.feature {
+            // Most of the errors are the new one.
+            Feature::NewTemplate => reading.observed >= 0.5 * errors,
+            Feature::Server | Feature::Errors => reading.value >= PLAIN && reading.value >= 0.5 * top.value,
+            _ => false,
         };
-        if of_errors && let Some(better) = clear(Feature::Server).or_else(|| clear(Feature::Errors)) {
+        let rank = |reading: &Reading| match reading.feature {
+            Feature::NewTemplate => 0,
+            Feature::Server => 1,
+            _ => 2,
+        };
+        let better =
+            (0..readings.len()).filter(|&i| says_most(&readings[i])).min_by_key(|&i| rank(&readings[i]));
+        if let Some(better) = better.filter(|_| of_errors) {
             readings[..=better].rotate_right(1);
         }
     }
