@@ -58,7 +58,8 @@ const SCRIPTS: [Script; 10] = [
         kind: "error_burst",
         story: "a new build cannot get database connections",
         windows: 4,
-        effect: Effect { errors: 0.5, ..Effect::NONE },
+        // Clients try again.
+        effect: Effect { errors: 0.6, rate: 3.0, ..Effect::NONE },
     },
     Script {
         host: HOME,
@@ -106,7 +107,7 @@ const SCRIPTS: [Script; 10] = [
         kind: "traffic_spike",
         story: "a port scan",
         windows: 3,
-        effect: Effect { rate: 15.0, ..Effect::NONE },
+        effect: Effect { rate: 45.0, ..Effect::NONE },
     },
     Script {
         host: DESKTOP,

@@ -9,7 +9,7 @@ mod tools;
 use crate::servers;
 use anyhow::{Context as _, bail};
 use check::{Comparison, Found};
-use log_model::time::{DAY, SECOND, rfc3339};
+use log_model::time::{self, DAY, SECOND, rfc3339};
 use log_store::{ClickHouseConfig, Store};
 use loki_client::{Client, LokiConfig};
 use report::Report;
@@ -27,6 +27,9 @@ use unit_kit::{Outcome, Output, signals};
 /// Days of history before the live hour.
 const DAYS: u32 = 21;
 
+/// How long ago the live hour may end.
+const OLDEST: i64 = 6 * DAY;
+
 /// Makes three weeks of a home lab's logs and a live hour with incidents in it, ships the hour through Loki to
 /// ClickHouse, finds the incidents, and draws the wall. Nothing stays behind but `target/demo/wall.html`
 #[derive(clap::Args)]
@@ -43,6 +46,9 @@ pub(crate) struct Args {
     /// Another seed makes other traffic
     #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "from")]
     seed: u64,
+    /// Make the live hour end at this time, at most six days ago: with a seed, the same lines every time
+    #[arg(long, value_name = "TIME", value_parser = at)]
+    at: Option<i64>,
 }
 
 /// Where everything is while the demo runs.
@@ -121,7 +127,7 @@ impl Stage {
 
     async fn play(&mut self, args: &Args, files: &[PathBuf]) -> anyhow::Result<Outcome> {
         let seed = args.seed;
-        let now = UNIX_EPOCH.elapsed().context("the clock is before 1970")?.as_nanos() as i64;
+        let now = args.at.map_or_else(now, Ok)?;
         let traffic = Traffic::new(traffic::Settings { seed, now, days: DAYS });
         let hour = Hour { from: traffic.live_from(), to: traffic.live_to() };
         let made = files.is_empty();
@@ -219,6 +225,20 @@ impl Stage {
         shipped.add(&report)?;
         Ok(shipped)
     }
+}
+
+fn now() -> anyhow::Result<i64> {
+    Ok(UNIX_EPOCH.elapsed().context("the clock is before 1970")?.as_nanos() as i64)
+}
+
+/// Reads `--at`. Loki takes nothing older than a week.
+fn at(text: &str) -> Result<i64, String> {
+    let at = time::parse(text).ok_or_else(|| format!("{text:?} is no time like 2026-11-22T10:00:00Z"))?;
+    let now = now().map_err(|error| error.to_string())?;
+    if at > now || at < now - OLDEST {
+        return Err(format!("{text} is not within the last six days"));
+    }
+    Ok(at)
 }
 
 /// The ISO week, as parquet-export names it.
