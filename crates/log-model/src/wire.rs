@@ -1,6 +1,7 @@
 //! How a record travels through Loki: labels, line, structured metadata.
 //!
-//! [`to_loki`] and [`from_loki`] are inverse for our own lines. A line of another
+//! [`to_loki`] and [`from_loki`] are inverse for our own lines, but for attributes with an empty value,
+//! which Loki does not keep. A line of another
 //! shipper maps as well as it can: what fits a column goes there, everything else
 //! to `attrs`, and a value that does not parse (`status` of "-", a latency of
 //! "nan") stays in `attrs` with the column empty, so that no line can fail a batch.
@@ -40,7 +41,8 @@ pub fn to_loki(record: &LogRecord) -> (StreamLabels, Entry) {
     if !record.trace_id.is_empty() {
         put(TRACE, record.trace_id.clone());
     }
-    for (name, value) in &record.attrs {
+    // Loki drops an empty value by itself.
+    for (name, value) in record.attrs.iter().filter(|(_, value)| !value.is_empty()) {
         let name = metadata_name(name);
         let name = if needs_prefix(&name) { format!("{ATTR_PREFIX}{name}") } else { name };
         put(&name, value.clone());
@@ -136,7 +138,7 @@ mod tests {
             ts in any::<i64>(), host in "[a-z]{1,8}", service in "[a-z]{0,8}", unit in "[a-z.@-]{0,12}",
             level in 0usize..9, message in any::<String>(), path in "(/[a-z]{1,5}){0,3}", status in any::<u16>(),
             latency in proptest::option::of(0.0f32..1e6), trace in "([0-9a-f]{32})?", id in any::<u128>(),
-            attrs in proptest::collection::btree_map("(attr_){0,2}(path|level|[a-z_]{1,10})", ".{0,20}", 0..6),
+            attrs in proptest::collection::btree_map("(attr_){0,2}(path|level|[a-z_]{1,10})", ".{1,20}", 0..6),
         ) {
             let record = LogRecord { ts, host, service, unit, level: Level::ALL[level], message, path, status,
                 latency_ms: latency, trace_id: trace, attrs, event_id: EventId(id) };
