@@ -129,7 +129,7 @@ impl Mine {
                 let next = Pair { service: line.service.clone(), host: line.host.clone(), ..Pair::default() };
                 self.take_in(std::mem::replace(&mut pair, next));
             }
-            let id = self.miner.observe(&line.service, &line.message);
+            let id = self.miner.observe(&line.service, &line.text);
             let count = pair.counts.entry(((line.ts.div_euclid(MINUTE) * 60) as u32, id)).or_default();
             count.0 += 1;
             count.1 += line.message.len() as u64;

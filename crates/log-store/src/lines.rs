@@ -53,6 +53,8 @@ pub struct Line {
     pub level: String,
     /// The line, verbatim.
     pub message: String,
+    /// What people read of it: the message inside of a JSON line, else the line.
+    pub text: String,
 }
 
 /// Lines that arrive while they are read; memory stays flat whatever their number.
@@ -108,7 +110,11 @@ impl Store {
     pub fn lines(&self, from: i64, to: i64) -> Result<LineStream> {
         let what = "read lines".to_owned();
         let sql = format!(
-            "SELECT ?fields FROM logs.app_logs WHERE {TS_RANGE} ORDER BY service, toStartOfHour(ts), host, ts"
+            "SELECT ts, host, service, unit, level, message, \
+                    if(startsWith(message, '{{'), \
+                       coalesce(nullIf(attrs.msg.:String, ''), nullIf(attrs.message.:String, ''), message), \
+                       message) AS text \
+             FROM logs.app_logs WHERE {TS_RANGE} ORDER BY service, toStartOfHour(ts), host, ts"
         );
         let query = self.query(&sql).bind(from).bind(to);
         match query.fetch::<Line>() {

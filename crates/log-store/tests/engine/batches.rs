@@ -245,3 +245,30 @@ async fn the_watermark_is_the_end_of_the_contiguous_verified_prefix() {
     assert_eq!(states, [("settled".to_owned(), 1), ("verified".to_owned(), 3)]);
     assert_eq!(store.windows("loki", window(1), window(3)).await.unwrap().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_json_line_is_mined_by_the_message_inside() {
+    let Some((_clickhouse, store)) = migrated("a_json_line_is_mined_by_the_message_inside").await else {
+        return;
+    };
+    let rows = [
+        (r#"{"msg":"upload failed","album":7}"#, Some(("msg", "upload failed")), "upload failed"),
+        (r#"{"message":"scan done"}"#, Some(("message", "scan done")), "scan done"),
+        (r#"{"album":7}"#, None, r#"{"album":7}"#),
+        ("plain words", Some(("msg", "not of this line")), "plain words"),
+    ];
+    let records = rows.iter().enumerate().map(|(n, (message, attr, _))| {
+        let mut record = LogRecord::new(noon() + n as i64, "home", "photo-api", *message);
+        record.attrs.extend(attr.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        AppLog::new(&record, 0)
+    });
+    store.load_history(records.collect(), 1).await.unwrap();
+
+    let mut stream = store.lines(noon(), noon() + HOUR).unwrap();
+    let mut found = Vec::new();
+    while let Some(line) = stream.next().await.unwrap() {
+        found.push((line.message, line.text));
+    }
+    let expected = rows.map(|(message, _, text)| (message.to_owned(), text.to_owned()));
+    assert_eq!(found, expected);
+}
