@@ -1,6 +1,6 @@
 //! Finds the few things worth knowing in the logs, and says why.
 //!
-//! [`detect`] is pure and does the judging; [`history`] and [`mine`] fetch what it needs, [`explain`] and [`record`]
+//! [`detect`] is pure and does the judging; `history` and `mine` fetch what it needs, `explain` and `record`
 //! turn its incidents into rows; one module per subcommand ties them together.
 
 mod cli;
