@@ -6,7 +6,7 @@
 //! 3. [`residual`]: how far each feature is from it, in units of its own spread;
 //! 4. [`calibrate`]: the residual over what this entity's own history reaches in one window of five hundred;
 //! 5. [`schedule`] judges silence and missed jobs, [`templates`] new and surging messages;
-//! 6. [`judge`] combines the features to one score (1.0 = the line at which a record is written);
+//! 6. [`mod@judge`] combines the features to one score (1.0 = the line at which a record is written);
 //! 7. [`incident`] makes one record of all windows that belong together.
 //!
 //! The isolation forest ([`vote`]) ranks and explains but decides nothing alone: with eight features a cut hits the
