@@ -25,8 +25,11 @@ use serde_json::json;
 use std::path::PathBuf;
 use unit_kit::{Context, Outcome};
 
-/// Columns that a page has room for: ten minutes each for a day, which may begin and end within one.
-pub const PAGE_COLUMNS: usize = 145;
+/// Columns that a page has room for: five minutes each for a day, which may begin and end within one.
+pub const PAGE_COLUMNS: usize = 289;
+
+/// Columns that a document has: ten minutes each for a day.
+pub const JSON_COLUMNS: usize = 145;
 
 /// Messages that are shown while there is little else.
 const TEMPLATES: u32 = 20;
@@ -62,8 +65,12 @@ pub async fn run(ctx: &Context<Config>, store: &Store, args: &Args) -> anyhow::R
     if start >= end {
         return Err(unit_kit::usage_error(anyhow::anyhow!("the time shown ends before it begins")));
     }
-    let on_terminal = args.html.is_none() && !ctx.json;
-    let range = Range::new(start, end, if on_terminal { text::MAX_COLUMNS } else { PAGE_COLUMNS });
+    let columns = match (&args.html, ctx.json) {
+        (Some(_), _) => PAGE_COLUMNS,
+        (None, true) => JSON_COLUMNS,
+        (None, false) => text::MAX_COLUMNS,
+    };
+    let range = Range::new(start, end, columns);
     let drawn_at = args.at.and_then(|at| DateTime::from_timestamp(at, 0)).unwrap_or(now);
     let wall = build(drawn_at, range, rows(store, range).await.map_err(mark)?, &ctx.config.links);
     if let Some(file) = &args.html {

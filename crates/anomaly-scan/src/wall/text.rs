@@ -177,7 +177,7 @@ pub fn health(wall: &Wall) -> String {
         words::counted(health.services, "service")
     );
     if let Some(lag) = health.lag_s {
-        let _ = write!(text, ", newest {} old", words::duration(lag));
+        let _ = write!(text, ", newest {}", words::age(lag));
     }
     match health.last_scan {
         Some(at) => {

@@ -102,6 +102,11 @@ pub(super) fn duration(seconds: i64) -> String {
     }
 }
 
+/// How old something is, to the minute.
+pub(super) fn age(seconds: i64) -> String {
+    if seconds < 60 { "just now".to_owned() } else { format!("{} old", duration(seconds)) }
+}
+
 /// A stretch of time, roughly: `90 minutes`, `24 hours`, `7 days`.
 pub(super) fn stretch(seconds: i64) -> String {
     match seconds {

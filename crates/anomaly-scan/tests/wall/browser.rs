@@ -21,6 +21,21 @@ const QUESTIONS: &str = r##"
   const first = [document.documentElement.dataset.theme, light(getComputedStyle(document.body).backgroundColor)];
   document.getElementById("theme").click();
   const second = [document.documentElement.dataset.theme, light(getComputedStyle(document.body).backgroundColor)];
+  const overflow = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  const lane = document.querySelector(".lane");
+  const zoom = Array.from(document.querySelectorAll(".zoom button"));
+  let zoomed = null;
+  if (zoom.length > 0) {
+    zoom[1].click();
+    zoomed = [Math.round(lane.getBoundingClientRect().width / lane.parentNode.getBoundingClientRect().width), overflow()];
+    zoom[0].click();
+  }
+  const box = lane.getBoundingClientRect();
+  const place = { clientX: box.right - 3, clientY: box.top + 5, bubbles: true, cancelable: true };
+  lane.dispatchEvent(new PointerEvent("pointermove", place));
+  const tip = document.getElementById("tip").innerText;
+  lane.dispatchEvent(new PointerEvent("click", { ...place, detail: 1 }));
+  const clicked = location.hash;
   const last = document.querySelector(".inc:last-child, li:last-child > .inc");
   if (last) location.hash = last.id;
   setTimeout(() => parent.postMessage(JSON.stringify({
@@ -32,7 +47,7 @@ const QUESTIONS: &str = r##"
     incidents: seen(".inc h3").length,
     messages: seen(".messages tr").length,
     width: innerWidth,
-    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    overflow: overflow(), zoomed, tip, clicked,
     wide: wide.map((node) => node.className || node.tagName),
     paper: before, themes: [first, second],
     chosen: !last || (last.classList.contains("on") && last.querySelector("details").open
@@ -97,6 +112,10 @@ fn wall_in_browser() {
     assert_eq!(answer["reachable"], true, "every block can be reached by keyboard: {answer}");
     assert_eq!(answer["chosen"], true, "a link opens its incident and marks its block: {answer}");
     assert_eq!(answer["overflow"], 0, "{answer}");
+    let tip = answer["tip"].as_str().unwrap();
+    assert!(tip.contains("postgres · homeMachine") && tip.contains("score 14.2"), "{answer}");
+    assert_eq!(answer["clicked"], "#i-9f3c0a1b2c3d4e01", "a click on a block chooses its incident: {answer}");
+    assert_eq!(answer["zoomed"], serde_json::json!([4, 0]), "the last quarter fills the board: {answer}");
 }
 
 #[test]
@@ -116,6 +135,7 @@ fn wall_on_a_phone_has_no_sideways_scroll() {
             assert_eq!(answer["width"], width, "{answer}");
             assert_eq!(answer["overflow"], 0, "{answer}");
             assert_eq!(answer["wide"], serde_json::json!([]), "{answer}");
+            assert_eq!(answer["zoomed"], serde_json::json!([4, 0]), "{answer}");
         }
     }
 }

@@ -11,6 +11,11 @@ const QUIET_SHOWN: usize = 6;
 /// Height of a busy lane and of a quiet one.
 const BUSY: f64 = 30.0;
 const QUIET: f64 = 22.0;
+/// The script can show the last quarter alone; fewer columns than these are not worth it.
+const ZOOM: usize = 4;
+const ZOOM_COLUMNS: usize = 96;
+/// Least width of an incident, percent: what a finger and an eye can find.
+const MIN_WIDTH: f64 = 0.7;
 /// Room above the highest bar.
 const HEADROOM: f64 = 7.0;
 
@@ -19,6 +24,9 @@ pub(super) fn section(page: &mut String, wall: &Wall) -> fmt::Result {
         "<section class=\"board panel\" aria-labelledby=\"board\">\n\
          <div class=\"board-head\"><h2 id=\"board\">Services over time</h2>",
     );
+    if wall.lanes.first().is_some_and(|lane| lane.cells.len() >= ZOOM_COLUMNS) {
+        zoom(page, wall)?;
+    }
     if !wall.incidents.is_empty() {
         legend(page)?;
     }
@@ -48,6 +56,18 @@ pub(super) fn section(page: &mut String, wall: &Wall) -> fmt::Result {
     Ok(())
 }
 
+fn zoom(page: &mut String, wall: &Wall) -> fmt::Result {
+    let seconds = (wall.to - wall.from).num_seconds();
+    write!(
+        page,
+        "<div class=\"zoom js-only\" role=\"group\" aria-label=\"Time shown\">\
+         <button type=\"button\" aria-pressed=\"true\" data-zoom=\"1\">{}</button>\
+         <button type=\"button\" aria-pressed=\"false\" data-zoom=\"{ZOOM}\">Last {}</button></div>",
+        words::stretch(seconds),
+        words::stretch(seconds / ZOOM as i64)
+    )
+}
+
 fn legend(page: &mut String) -> fmt::Result {
     page.push_str(
         "<div class=\"legend\"><span>Score</span><svg role=\"img\" \
@@ -70,34 +90,46 @@ fn legend(page: &mut String) -> fmt::Result {
 /// Distances between marks that have room on a screen.
 const MARKS: i64 = 9;
 
-/// Where a mark is, in percent of the width.
-fn percent(wall: &Wall, tick: Tick) -> f64 {
-    (tick.at - wall.from).num_seconds() as f64 / (wall.to - wall.from).num_seconds().max(1) as f64 * 100.0
+/// The marks of the axis: where they are, in percent of the width, and when they are shown.
+fn marks(wall: &Wall) -> Vec<(f64, &'static str, Tick)> {
+    let percent = |tick: Tick| {
+        (tick.at - wall.from).num_seconds() as f64 / (wall.to - wall.from).num_seconds().max(1) as f64 * 100.0
+    };
+    let shown = ticks(wall, MARKS);
+    // A phone has room for every other one.
+    let mut marks: Vec<_> = (shown.iter().enumerate())
+        .map(|(i, tick)| (percent(*tick), if i % 2 == 1 { "minor" } else { "major" }, *tick))
+        .collect();
+    let fine =
+        ticks(wall, MARKS * ZOOM as i64).into_iter().filter(|fine| !shown.iter().any(|t| t.at == fine.at));
+    let zoomed = 100.0 - 100.0 / ZOOM as f64;
+    marks.extend(fine.map(|tick| (percent(tick), "fine", tick)).filter(|(at, ..)| *at >= zoomed));
+    marks
 }
 
 fn axis(page: &mut String, wall: &Wall) -> fmt::Result {
     page.push_str(
-        "<div class=\"row ticks\"><div class=\"name\"></div><svg class=\"axis\" aria-hidden=\"true\">",
+        "<div class=\"row ticks\"><div class=\"name\"></div><div class=\"strip\">\
+         <svg class=\"axis\" aria-hidden=\"true\">",
     );
-    for (i, tick) in ticks(wall, MARKS).into_iter().enumerate() {
-        let percent = percent(wall, tick);
+    for (percent, class, tick) in marks(wall) {
+        // Half a label is wider than what is left at the edges; there is more room where it is shown wider.
+        let edge = if class == "fine" { 2.5 / ZOOM as f64 } else { 2.5 };
         let anchor = match percent {
-            p if p < 3.0 => "start",
-            p if p > 97.0 => "end",
+            p if p < edge => "start",
+            p if p > 100.0 - edge => "end",
             _ => "middle",
         };
         write!(
             page,
-            "<text class=\"{}\" x=\"{percent:.3}%\" y=\"12\" text-anchor=\"{anchor}\" data-t=\"{}\" data-f=\"{}\">\
-             {}</text>",
-            // A phone has room for every other one.
-            if i % 2 == 1 { "minor" } else { "major" },
+            "<text class=\"{class}\" x=\"{percent:.3}%\" y=\"12\" text-anchor=\"{anchor}\" data-t=\"{}\" \
+             data-f=\"{}\">{}</text>",
             tick.at.timestamp(),
             if tick.day { "day" } else { "clock" },
             tick.label()
         )?;
     }
-    page.push_str("</svg></div>\n");
+    page.push_str("</svg></div></div>\n");
     Ok(())
 }
 
@@ -116,19 +148,17 @@ fn row(page: &mut String, wall: &Wall, index: usize, lane: &Lane) -> fmt::Result
         page,
         "<div class=\"row{}\"><div class=\"name\"><b title=\"{service}\"><bdi>{service}</bdi></b> \
          <span title=\"{host}\"><bdi>{host}</bdi></span>{tag}</div>\
-         <svg class=\"lane\" data-lane=\"{index}\" role=\"group\" aria-label=\"{service} on {host}: {}\">\
+         <div class=\"strip\"><svg class=\"lane\" data-lane=\"{index}\" role=\"group\" aria-label=\"{service} on {host}: {}\">\
          <rect class=\"bg\" width=\"100%\" height=\"100%\" rx=\"4\"/>",
         if quiet { " quiet" } else { "" },
         words::counted(wall.incidents_of(lane).count(), "incident"),
     )?;
-    for at in
-        ticks(wall, MARKS).into_iter().map(|tick| percent(wall, tick)).filter(|at| (0.5..99.5).contains(at))
-    {
-        write!(page, "<line class=\"grid\" x1=\"{at:.3}%\" x2=\"{at:.3}%\" y2=\"100%\"/>")?;
+    for (at, class, _) in marks(wall).into_iter().filter(|(at, ..)| (0.5..99.5).contains(at)) {
+        write!(page, "<line class=\"grid {class}\" x1=\"{at:.3}%\" x2=\"{at:.3}%\" y2=\"100%\"/>")?;
     }
     traffic(page, lane, height)?;
     hits(page, wall, lane)?;
-    page.push_str("</svg></div>\n");
+    page.push_str("</svg></div></div>\n");
     Ok(())
 }
 
@@ -139,8 +169,8 @@ fn hits(page: &mut String, wall: &Wall, lane: &Lane) -> fmt::Result {
     incidents.reverse();
     for incident in incidents {
         let covered = wall.columns(incident.first_seen, incident.last_seen);
-        let x = covered.start as f64 / columns * 100.0;
-        let width = (covered.end - covered.start) as f64 / columns * 100.0;
+        let width = ((covered.end - covered.start) as f64 / columns * 100.0).max(MIN_WIDTH);
+        let x = (covered.start as f64 / columns * 100.0).min(100.0 - width);
         // The number stands beside the block, where there is room.
         let (text_x, anchor, shift) =
             if x + width > 95.0 { (x, "end", "-5") } else { (x + width, "start", "5") };

@@ -160,7 +160,7 @@ fn facts(page: &mut String, wall: &Wall) -> fmt::Result {
     let rows = i64::try_from(health.rows).unwrap_or(i64::MAX);
     fact(page, "Lines", format_args!("{}", words::grouped(rows)))?;
     if let Some(lag) = health.lag_s {
-        fact(page, "Newest line", format_args!("{} old", words::duration(lag)))?;
+        fact(page, "Newest line", format_args!("{}", words::age(lag)))?;
     }
     match health.last_scan {
         Some(at) => fact(page, "Last scan", format_args!("{}", Time(at, Form::Since(wall.to))))?,
@@ -230,7 +230,14 @@ fn data(wall: &Wall) -> serde_json::Value {
             })
         })
         .collect();
-    json!({ "from": wall.from.timestamp(), "step": wall.step_s, "lanes": lanes, "incidents": incidents })
+    let columns = (wall.to - wall.from).num_seconds() / wall.step_s.max(1);
+    json!({
+        "from": wall.from.timestamp(),
+        "step": wall.step_s,
+        "columns": columns,
+        "lanes": lanes,
+        "incidents": incidents,
+    })
 }
 
 /// A time that the script can show in the reader's zone.

@@ -57,6 +57,18 @@
     setZone(next);
   });
 
+  // The last quarter of the time alone; so at first, when all that happened is in it.
+  const board = document.querySelector(".board");
+  const zoomButtons = all(".zoom button");
+  const inLast = (incident) => incident.columns[0] >= wall.columns * 0.75;
+  const setZoom = (zoom) => {
+    if (zoomButtons.length === 0) return;
+    board.dataset.zoom = zoom;
+    zoomButtons.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.zoom === zoom)));
+  };
+  zoomButtons.forEach((button) => button.addEventListener("click", () => setZoom(button.dataset.zoom)));
+  if (wall.incidents.length > 0 && wall.incidents.every(inLast)) setZoom("4");
+
   // An incident is chosen by its address, so that a link to it can be sent to somebody.
   const select = (id, open) => {
     all(".inc.on, .hit.on").forEach((node) => node.classList.remove("on"));
@@ -65,6 +77,7 @@
     card.classList.add("on");
     all(`.hit[href="#${CSS.escape(id)}"]`).forEach((node) => node.classList.add("on"));
     if (open) card.querySelector("details").open = true;
+    if (!inLast(wall.incidents.find((incident) => "i-" + incident.id === id))) setZoom("1");
   };
   const fromAddress = () => select(decodeURIComponent(location.hash.slice(1)), true);
   addEventListener("hashchange", fromAddress);
