@@ -18,6 +18,7 @@ pub(super) fn run() -> anyhow::Result<()> {
     // Advisories need a database from the network, and a new one fails a build that changed nothing.
     let status = Command::new(program)
         .args(["--locked", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"])
+        .current_dir(super::root())
         .status()
         .context("run cargo-deny")?;
     anyhow::ensure!(status.success(), "cargo deny check failed ({status})");

@@ -7,6 +7,7 @@ use crate::report::say;
 use crate::{servers, tidy};
 use anyhow::{Context as _, bail};
 use output::TestRun;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use unit_kit::{Outcome, Output, Summary, Table};
@@ -42,15 +43,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     if whole {
         steps.run("fmt", || cargo(&["fmt", "--all", "--check"], &[]));
-        let clippy =
-            ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+        let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
         steps.run("clippy", || cargo(&clippy, &[]));
     }
-    // Tests that cross tools run the binaries that lie in the target directory.
-    steps.run("build", || cargo(&["build", "--workspace", "--bins", "--locked", "--quiet"], &[]));
+    // Tests that cross tools run the binaries that lie in the target directory. With all targets, what is built here is
+    // what the tests need: their features differ.
+    steps.run("build", || cargo(&["build", "--workspace", "--all-targets", "--locked"], &[]));
     steps.run("tests", || {
-        let mut command = Command::new(cargo_program());
-        command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--quiet"]);
+        let mut command = cargo_command();
+        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
         if args.fast {
             command.args(["--lib", "--bins"]);
         }
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if whole && !args.fast {
         steps.run("deny", deny::run);
         let strict = [("RUSTDOCFLAGS", "-D warnings")];
-        steps.run("docs", || cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"], &strict));
+        steps.run("docs", || cargo(&["doc", "--workspace", "--no-deps", "--locked"], &strict));
     }
     steps.print(&tests, started.elapsed())
 }
@@ -108,13 +109,20 @@ impl Steps {
     }
 }
 
-fn cargo_program() -> std::ffi::OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+/// Cargo, in the workspace's root wherever this was called.
+fn cargo_command() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
 }
 
-/// Runs Cargo in the workspace, its output on this terminal.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Runs Cargo with its output on this terminal.
 fn cargo(args: &[&str], envs: &[(&str, &str)]) -> anyhow::Result<()> {
-    let status = Command::new(cargo_program())
+    let status = cargo_command()
         .args(args)
         .envs(envs.iter().copied())
         .status()
