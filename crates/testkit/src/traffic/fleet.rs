@@ -33,7 +33,7 @@ pub(super) const SERVICES: [Service; 20] = [
     random(HOME, "nginx", 3.6, EVENING, web::access).with_trouble(web::bad_gateway),
     random(HOME, "nginx", 0.05, EVENING, web::error_log),
     random(HOME, "photo-api", 2.0, EVENING, apps::photo_api),
-    random(HOME, "bookshelf", 1.4, Season { amplitude: 0.4, peak: 22.0, weekend: 1.1 }, apps::bookshelf),
+    random(HOME, "bookshelf", 2.0, Season { amplitude: 0.4, peak: 22.0, weekend: 1.1 }, apps::bookshelf),
     random(HOME, "sshd", 0.3, Season::STEADY, home::sshd).with_trouble(home::password_guess),
     random(HOME, "systemd", 0.05, Season::STEADY, home::systemd),
     job(HOME, "systemd", 60, 0, home::systemd_hourly),

@@ -67,7 +67,7 @@ const SCRIPTS: [Script; 10] = [
         kind: "latency",
         story: "a query lost its index",
         windows: 5,
-        effect: Effect { latency: 7.0, ..Effect::NONE },
+        effect: Effect { latency: 12.0, ..Effect::NONE },
     },
     Script {
         host: HOME,

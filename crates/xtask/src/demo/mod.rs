@@ -82,11 +82,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     servers::require_clickhouse()?;
-    tools::build()?;
     tokio::runtime::Runtime::new().context("start the runtime")?.block_on(async {
         let stop = signals::stop_requested().context("listen for signals")?;
         tokio::pin!(stop);
         let staged = async {
+            tools::build().await?;
             let mut stage = Stage::set(args).await?;
             let outcome = stage.play(args, &files).await?;
             anyhow::Ok((stage, outcome))

@@ -2,10 +2,11 @@
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::process::{ChildStdin, Command};
 
 /// What the demo runs.
 const PACKAGES: [&str; 6] =
@@ -48,9 +49,7 @@ impl Tools {
 
     /// Runs a tool to its end and returns the JSON document that it prints.
     pub(super) async fn run(&self, tool: &str, args: &[&str]) -> anyhow::Result<Value> {
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", GUARD, "sh"])
-            .arg(self.bin.join(tool))
+        let mut child = guarded(self.bin.join(tool))
             .arg("--config")
             .arg(&self.config)
             .arg("--state-dir")
@@ -64,16 +63,13 @@ impl Tools {
                     .filter_map(|name| Some((name, std::env::var_os(name)?))),
             )
             .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("run {tool}"))?;
         let mut guard = child.stdin.take().context("a piped stdin is there")?;
         let output = child.wait_with_output().await.with_context(|| format!("run {tool}"))?;
-        // Fails only when the guard is gone already, which is as good.
-        let _ = guard.write_all(b"done\n").await;
+        release(&mut guard).await;
         let stderr = String::from_utf8_lossy(&output.stderr);
         if !matches!(output.status.code(), Some(0 | NEEDS_EYES)) {
             bail!("`{tool} {}` failed ({})\n{}", args.join(" "), output.status, stderr.trim_end());
@@ -86,23 +82,35 @@ impl Tools {
 }
 
 /// Builds what is not built yet; cargo shows how far it is.
-pub(super) fn build() -> anyhow::Result<()> {
+pub(super) async fn build() -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = std::process::Command::new(cargo);
+    let mut command = guarded(cargo);
     command.args(["build", "--bins"]).args(PACKAGES.iter().flat_map(|package| ["--package", package]));
     if bin_dir()?.ends_with("release") {
         command.arg("--release");
     }
-    command
-        .arg("--target-dir")
-        .arg(target_dir()?)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::null());
-    let status = command.status().context("build the tools: run cargo")?;
+    command.arg("--target-dir").arg(target_dir()?).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut child = command.spawn().context("build the tools: run cargo")?;
+    let mut guard = child.stdin.take().context("a piped stdin is there")?;
+    let status = child.wait().await.context("build the tools: wait for cargo")?;
+    release(&mut guard).await;
     if !status.success() {
         bail!("build the tools: cargo failed ({status})");
     }
     Ok(())
+}
+
+/// A command that ends when this process does, however that ends.
+fn guarded(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", GUARD, "sh"]).arg(program).stdin(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// Tells the guard that its program has ended by itself.
+async fn release(guard: &mut ChildStdin) {
+    // Fails only when the guard is gone already, which is as good.
+    let _ = guard.write_all(b"done\n").await;
 }
 
 /// Where this program and the tools lie.
