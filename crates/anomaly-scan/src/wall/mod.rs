@@ -1,6 +1,6 @@
 //! The anomaly wall: services over time, and what was odd about them, for a terminal, a machine or a browser.
 //!
-//! [`build()`] is pure: rows of the database in, a [`Wall`] out. [`text`], [`json`] and [`html`] draw it.
+//! [`build()`] is pure: rows of the database in, a [`Wall`] out. [`text`], [`mod@json`] and [`html`] draw it.
 
 mod axis;
 mod build;
