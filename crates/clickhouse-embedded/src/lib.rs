@@ -11,7 +11,7 @@
 //! It prints its URL when it is ready and ends in good order on SIGTERM or Ctrl-C; the data stays in `--path`.
 //! What it cannot do is in `docs/engines.md`.
 //!
-//! A request's way: [`server`] takes it and checks who asks, [`request`] reads URL, headers and form, and [`run`] takes
+//! A request's way: [`server`] takes it and checks who asks, [`request`] reads URL, headers and form, and [`mod@run`] takes
 //! it to the [`engine`] on a thread of its own. Rows of an INSERT go through a file and results through a pipe, for the
 //! reasons told there; [`answer`] sends them.
 

@@ -1,4 +1,5 @@
 //! `run --once` as a user sees it, on a real Loki and on the fake.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
 
 use log_model::{LogRecord, wire};
 use loki_client::{Client, LokiConfig};
@@ -21,7 +22,7 @@ async fn benches(test: &str) -> Vec<Bench> {
     match Loki::start_real().await.unwrap() {
         Some(real) => lokis.push(real),
         None => {
-            eprintln!("skipped: {test} on the real loki: no loki binary, `cargo xtask servers` installs one")
+            eprintln!("skipped: {test} on the real loki: no loki binary, `cargo xtask servers` installs one");
         }
     }
     lokis.into_iter().map(|loki| Bench { dir: tempfile::tempdir().unwrap(), loki }).collect()

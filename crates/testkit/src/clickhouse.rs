@@ -137,11 +137,11 @@ pub fn missing() -> Option<String> {
     if server_on_path().is_some() {
         return None;
     }
-    let library = match std::env::var_os("YAGURA_LIBCHDB") {
-        Some(path) => PathBuf::from(path),
-        None => servers::folder().ok()?.join("libchdb-26.7.3-stable.1/libchdb.so"),
+    let Some(library) = std::env::var_os("YAGURA_LIBCHDB").map(PathBuf::from) else {
+        let there = servers::locate(servers::LIBCHDB).is_some();
+        return (!there).then(|| "libchdb is not installed; run `cargo xtask servers`".to_owned());
     };
-    (!library.is_file()).then(|| format!("{} is not there; run `cargo xtask servers`", library.display()))
+    (!library.is_file()).then(|| format!("{} (YAGURA_LIBCHDB) is not there", library.display()))
 }
 
 /// `clickhouse` on PATH, if it is new enough.

@@ -57,6 +57,8 @@ pub struct Launch {
 pub struct Process {
     launch: Launch,
     running: Option<Running>,
+    /// How the last run ended.
+    ended: Option<ExitStatus>,
     dir: TempDir,
 }
 
@@ -110,7 +112,7 @@ impl Launch {
 
     /// Starts the engine with `dir` (see [`scratch`]) as its working directory; its output goes to `NAME.log` there.
     pub fn start(self, dir: TempDir) -> anyhow::Result<Process> {
-        let mut process = Process { launch: self, running: None, dir };
+        let mut process = Process { launch: self, running: None, ended: None, dir };
         process.spawn()?;
         Ok(process)
     }
@@ -140,13 +142,14 @@ impl Process {
         self.running.as_ref().map(|running| running.child.id())
     }
 
-    /// Whether it has ended by itself or been stopped, and how.
+    /// Whether it has ended by itself or been stopped, and how; `None` while it runs.
     pub fn exited(&mut self) -> anyhow::Result<Option<ExitStatus>> {
-        let Some(running) = &mut self.running else { return Ok(Some(ExitStatus::default())) };
+        let Some(running) = &mut self.running else { return Ok(self.ended) };
         let status = running.child.try_wait().with_context(|| format!("wait for {}", self.launch.name))?;
         if status.is_some() {
             running.release();
             self.running = None;
+            self.ended = status;
         }
         Ok(status)
     }
@@ -202,7 +205,7 @@ impl Process {
     /// Kills it as a crash would: SIGKILL, no goodbye. Its directory stays for [`Process::restart`].
     pub fn kill9(&mut self) {
         if let Some(mut running) = self.running.take() {
-            running.kill();
+            self.ended = running.kill().ok();
         }
     }
 
@@ -297,11 +300,11 @@ impl Running {
         let _ = self.tell("release");
     }
 
-    fn kill(&mut self) {
+    fn kill(&mut self) -> std::io::Result<ExitStatus> {
         // Fails only when the process has ended.
         let _ = self.child.kill();
         self.release();
-        let _ = self.child.wait();
+        self.child.wait()
     }
 }
 

@@ -43,7 +43,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     if whole {
         steps.run("fmt", || cargo(&["fmt", "--all", "--check"], &[]));
-        let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+        let clippy =
+            ["clippy", "--workspace", "--all-targets", "--locked", "--keep-going", "--", "-D", "warnings"];
         steps.run("clippy", || cargo(&clippy, &[]));
     }
     // Tests that cross tools run the binaries that lie in the target directory. With all targets, what is built here is
@@ -65,7 +66,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if whole && !args.fast {
         steps.run("deny", deny::run);
         let strict = [("RUSTDOCFLAGS", "-D warnings")];
-        steps.run("docs", || cargo(&["doc", "--workspace", "--no-deps", "--locked"], &strict));
+        steps
+            .run("docs", || cargo(&["doc", "--workspace", "--no-deps", "--locked", "--keep-going"], &strict));
     }
     steps.print(&tests, started.elapsed())
 }
