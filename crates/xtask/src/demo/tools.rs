@@ -8,10 +8,6 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{ChildStdin, Command};
 
-/// What the demo runs.
-const PACKAGES: [&str; 6] =
-    ["log-shipper", "loki2ch", "anomaly-scan", "alert-tuner", "parquet-export", "clickhouse-embedded"];
-
 /// Exit code of a run that is done, but wants eyes: a refused line, say. The demo's own comparison judges that.
 const NEEDS_EYES: i32 = 3;
 
@@ -85,7 +81,8 @@ impl Tools {
 pub(super) async fn build() -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = guarded(cargo);
-    command.args(["build", "--bins"]).args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    // The whole workspace, as the tests do: other features would make other artifacts of the same dependencies.
+    command.args(["build", "--workspace", "--bins", "--locked"]);
     if bin_dir()?.ends_with("release") {
         command.arg("--release");
     }
