@@ -1,4 +1,5 @@
 //! `cargo xtask demo`, as a newcomer runs it.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
 
 use serde_json::Value;
 use std::path::Path;
@@ -72,11 +73,11 @@ fn files_of_ones_own_are_shipped_whole_and_the_wall_is_learning() {
     }
     let tmp = tempfile::tempdir().unwrap();
     let logs = tempfile::tempdir().unwrap();
-    let text: String = (0..500)
-        .map(|n| format!("2019-03-0{} 10:00:{:02} WARN pump {n} is running dry\n", n / 100 + 1, n % 60))
+    let lines: Vec<String> = (0..500)
+        .map(|n| format!("2019-03-0{} 10:00:{:02} WARN pump {n} is running dry", n / 100 + 1, n % 60))
         .collect();
-    std::fs::write(logs.path().join("garden.log"), text).unwrap();
     let file = logs.path().join("garden.log");
+    std::fs::write(&file, lines.join("\n")).unwrap();
     let report = document(&demo(tmp.path(), &["--json", "--from", file.to_str().unwrap()]).output().unwrap());
     assert_eq!((&report["verified"], &report["lines"]["in_clickhouse"]), (&true.into(), &500.into()));
     assert_eq!(report["incidents"]["injected"], 0);
