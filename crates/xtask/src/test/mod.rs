@@ -99,11 +99,10 @@ impl Steps {
         let summary = Summary::new("tested")
             .field("steps", self.0.len())
             .field("steps_failed", failed.len())
-            .field("tests_passed", tests.passed)
-            .field("tests_failed", tests.failed)
-            .field("tests_skipped", tests.skipped.len())
             .took(took);
         out.summary(&summary)?;
+        let (passed, failures, skipped) = (tests.passed, tests.failed, tests.skipped.len());
+        out.line(format_args!("{passed} passed, {failures} failed, {skipped} skipped"))?;
         if !failed.is_empty() {
             bail!("failed: {}", failed.join(", "));
         }
