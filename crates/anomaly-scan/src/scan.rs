@@ -5,7 +5,7 @@ use log_model::time::{DAY as DAY_NS, SECOND, parse, rfc3339};
 use log_model::{WINDOW_NS, Window};
 use log_store::Store;
 use serde_json::{Value, json};
-use unit_kit::{Context, Outcome, Summary, usage_error};
+use unit_kit::{Context, Metrics, Outcome, Summary, usage_error};
 
 use crate::cli::mark;
 use crate::config::Config;
@@ -51,6 +51,8 @@ struct Range {
 /// Runs the command.
 pub(crate) async fn run(ctx: &Context<Config>, store: &Store, args: &Args) -> anyhow::Result<Outcome> {
     let _lock = ctx.lock()?;
+    // From here on, a failure is in the metrics file too; a dry run leaves that file alone.
+    let metrics = (!args.dry_run).then(|| ctx.metrics("anomaly-scan"));
     let now = chrono::Utc::now().timestamp_micros();
     ctx.notify.status("looking for what is new");
     let Some(range) = range(ctx, store, args, now.saturating_mul(1_000)).await? else {
@@ -76,6 +78,9 @@ pub(crate) async fn run(ctx: &Context<Config>, store: &Store, args: &Args) -> an
         store.write_anomalies(&rows).await.map_err(mark)?;
     }
     drop(spinner);
+    if let Some(metrics) = metrics {
+        measure(ctx, &metrics, &judged)?;
+    }
     report(ctx, &judged, range, &mine, args.dry_run)
 }
 
@@ -84,6 +89,21 @@ struct Judged {
     records: Vec<Record>,
     entities: usize,
     learning: Vec<EntityKey>,
+}
+
+impl Judged {
+    fn open(&self) -> usize {
+        self.records.iter().filter(|record| record.row.state == OPEN).count()
+    }
+
+    fn new(&self) -> usize {
+        self.records.iter().filter(|record| record.is_new).count()
+    }
+
+    /// Rows that a run writes.
+    fn written(&self) -> usize {
+        self.records.iter().filter(|record| record.is_new || record.is_changed).count()
+    }
 }
 
 async fn judge_range(
@@ -182,17 +202,7 @@ fn nothing(ctx: &Context<Config>) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn report(
-    ctx: &Context<Config>,
-    judged: &Judged,
-    range: Range,
-    mine: &Mine,
-    dry_run: bool,
-) -> anyhow::Result<Outcome> {
-    let open = judged.records.iter().filter(|r| r.row.state == OPEN).count();
-    let new = judged.records.iter().filter(|r| r.is_new).count();
-    let changed = judged.records.iter().filter(|r| r.is_changed).count();
-    let metrics = ctx.metrics("anomaly-scan");
+fn measure(ctx: &Context<Config>, metrics: &Metrics, judged: &Judged) -> anyhow::Result<()> {
     for (name, help, value) in [
         ("anomaly_scan_entities", "Entities known", judged.entities),
         (
@@ -200,12 +210,23 @@ fn report(
             "Entities with too little history to be judged",
             judged.learning.len(),
         ),
-        ("anomaly_scan_incidents_open", "Incidents that go on", open),
+        ("anomaly_scan_incidents_open", "Incidents that go on", judged.open()),
     ] {
         metrics.gauge(name, help, &[])?.set(&[], value as f64);
     }
-    ctx.set_rows((new + changed) as u64);
-    let written = if dry_run { 0 } else { new + changed };
+    ctx.set_rows(judged.written() as u64);
+    Ok(())
+}
+
+fn report(
+    ctx: &Context<Config>,
+    judged: &Judged,
+    range: Range,
+    mine: &Mine,
+    dry_run: bool,
+) -> anyhow::Result<Outcome> {
+    let (open, new) = (judged.open(), judged.new());
+    let written = if dry_run { 0 } else { judged.written() };
     if ctx.json {
         let learning: Vec<Value> = judged
             .learning

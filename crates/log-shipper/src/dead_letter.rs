@@ -50,6 +50,7 @@ impl DeadLetters {
             file.write_all(&text)?;
             file.sync_all()
         };
-        write().with_context(|| format!("keep refused lines in {}", self.path.display()))
+        write().with_context(|| format!("keep refused lines in {}", self.path.display()))?;
+        Ok(unit_kit::atomic::sync_parent(&self.path)?)
     }
 }

@@ -48,7 +48,7 @@ pub(crate) async fn once(ctx: &Context<Config>, args: &RunArgs) -> anyhow::Resul
     jobs.sort_by_key(|job| job.first);
 
     let _lock = ctx.lock()?;
-    let metrics = ctx.metrics("log_shipper");
+    let metrics = ctx.metrics("log-shipper");
     let password = ctx.secret("loki-password", ctx.config.loki.password_file.as_deref())?;
     let client =
         Client::new(&ctx.config.loki, password.as_ref().map(unit_kit::Secret::expose)).map_err(classify)?;

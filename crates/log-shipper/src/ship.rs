@@ -3,7 +3,7 @@
 use crate::dead_letter::DeadLetters;
 use log_model::{Entry, EventId, LogRecord, StreamLabels, wire};
 use loki_client::{Client, Error};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use unit_kit::{config_error, unavailable, with_hint};
 
 /// A batch is pushed when it has so many bytes of lines…
@@ -78,13 +78,10 @@ impl<'a> Shipper<'a> {
                 first.reason
             );
         }
-        let mut refused = BTreeMap::new();
-        for letter in &report.rejected {
-            *refused.entry(id_of(&letter.entry)).or_insert(0_u32) += 1;
-        }
+        let refused: BTreeSet<EventId> = report.rejected.iter().map(|letter| id_of(&letter.entry)).collect();
         for entry in batch.iter().flat_map(|(_, entries)| entries) {
             let id = id_of(entry);
-            if refused.contains_key(&id) {
+            if refused.contains(&id) {
                 continue;
             }
             self.totals.shipped += 1;
@@ -118,15 +115,15 @@ impl<'a> Shipper<'a> {
 
 /// Gives an error of the client its exit code.
 pub(crate) fn classify(error: Error) -> anyhow::Error {
-    match &error {
-        error if error.is_unavailable() => {}
-        Error::Rejected { .. } | Error::Config(_) | Error::Setup(_) => return config_error(error),
-        Error::Malformed { .. } => {
-            return with_hint(config_error(error), "loki.url (LOKI_URL) may point to something else");
-        }
-        _ => return error.into(),
+    if error.is_unavailable() {
+        unavailable(error)
+    } else if matches!(error, Error::Malformed { .. }) {
+        with_hint(config_error(error), "loki.url (LOKI_URL) may point to something else")
+    } else if error.is_config() {
+        config_error(error)
+    } else {
+        error.into()
     }
-    unavailable(error)
 }
 
 fn id_of(entry: &Entry) -> EventId {

@@ -61,7 +61,7 @@ impl Shift {
     /// Moves lines between `oldest` and `newest` so that the newest is at `to`, and no line is older than
     /// `within` before it.
     pub fn new(oldest: i64, newest: i64, to: i64, within: Option<Duration>) -> Self {
-        let span = (newest - oldest) as f64;
+        let span = newest.saturating_sub(oldest) as f64;
         let scale = match within {
             Some(within) if span > within.as_nanos() as f64 => within.as_nanos() as f64 / span,
             _ => 1.0,

@@ -67,6 +67,15 @@ impl Error {
         }
     }
 
+    /// Whether somebody has to change the configuration (or Loki's) before trying again can succeed.
+    pub fn is_config(&self) -> bool {
+        match self {
+            Self::Rejected { .. } => !self.is_unavailable(),
+            Self::Malformed { .. } | Self::Config(_) | Self::Setup(_) => true,
+            Self::Unavailable { .. } | Self::Api { .. } => false,
+        }
+    }
+
     /// Whether a smaller range could succeed: the answer was too large for one of Loki's hops, or too slow.
     pub(crate) fn wants_smaller(&self) -> bool {
         match self {
@@ -104,4 +113,19 @@ pub(crate) fn clip(mut text: String) -> String {
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_login_is_a_matter_of_configuration_and_blocked_ingestion_of_waiting() {
+        let refused =
+            |body: &str| Error::Rejected { what: "push".to_owned(), status: 401, body: body.to_owned() };
+        let login = refused("no org id");
+        assert!(login.is_config() && !login.is_unavailable());
+        let blocked = refused("ingestion blocked for user 'x' until 't'");
+        assert!(blocked.is_unavailable() && !blocked.is_config());
+    }
 }

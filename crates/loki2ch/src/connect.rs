@@ -30,11 +30,11 @@ pub(crate) fn store_error(error: log_store::Error) -> anyhow::Error {
     }
 }
 
-/// Away: 75. A wrong address: 78.
+/// Away: 75. A wrong address or login: 78.
 pub(crate) fn loki_error(error: loki_client::Error) -> anyhow::Error {
     if error.is_unavailable() {
         unavailable(error)
-    } else if matches!(error, loki_client::Error::Config(_)) {
+    } else if error.is_config() {
         config_error(error)
     } else {
         error.into()

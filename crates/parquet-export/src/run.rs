@@ -12,7 +12,7 @@ use log_store::{ExportTable, Store};
 use sha2::{Digest as _, Sha256};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use unit_kit::{Context, Outcome, Summary, unavailable};
+use unit_kit::{Context, Outcome, Summary, config_error, unavailable};
 
 const TABLE: ExportTable = ExportTable::AppLogs;
 
@@ -38,12 +38,14 @@ pub(crate) async fn run(context: &Context<Config>, args: &Args) -> anyhow::Resul
     let week = args.week.unwrap_or_else(|| Week::last_closed(now));
     let destination = Destination::new(args.to.as_ref().unwrap_or(&context.config.export.directory));
     let _lock = context.lock()?;
-    let _metrics = context.metrics("parquet-export");
+    if !args.dry_run {
+        context.metrics("parquet-export");
+    }
 
     let password =
         context.secret("clickhouse-password", context.config.clickhouse.password_file.as_deref())?;
     let store = Store::new(&context.config.clickhouse, password.as_ref().map(unit_kit::Secret::expose))
-        .map_err(unit_kit::config_error)?;
+        .map_err(fault)?;
     log_store::migrate::require_current(&store).await.map_err(fault)?;
 
     let missing = unverified(&store, week).await?;
@@ -83,9 +85,11 @@ pub(crate) async fn run(context: &Context<Config>, args: &Args) -> anyhow::Resul
 
     let slot = destination.open(TABLE.name(), week, version)?;
     let progress = context.progress.bar(7, format!("export {week}"));
+    let mut written = Fingerprint::default();
     for day in week.days() {
         context.notify.status(format!("exporting {day} of {week}"));
-        if let Some(file) = export_day(context, &store, &slot, &manifest, day).await? {
+        if let Some((file, fingerprint)) = export_day(context, &store, &slot, &manifest, day).await? {
+            written += fingerprint;
             manifest.rows += file.rows;
             manifest.bytes += file.bytes;
             manifest.files.push(file);
@@ -93,11 +97,12 @@ pub(crate) async fn run(context: &Context<Config>, args: &Args) -> anyhow::Resul
         progress.inc(1);
     }
     drop(progress);
-    if manifest.rows != source.rows {
+    if written != source {
         bail!(
-            "week {week} had {} rows when the export began and {} when it ended; nothing is published, run it again",
+            "the rows of {week} changed while they were exported ({} at first, {} in the files); nothing is \
+             published, run it again",
             source.rows,
-            manifest.rows
+            written.rows
         );
     }
     context.set_rows(manifest.rows);
@@ -147,14 +152,14 @@ fn ranges(windows: &[Window]) -> Vec<String> {
     joined.into_iter().map(|(start, end)| format!("{}..{}", text(start), text(end))).collect()
 }
 
-/// Exports one day; `None` if it has no rows.
+/// Exports one day and says which rows it wrote; `None` if it has none.
 async fn export_day(
     context: &Context<Config>,
     store: &Store,
     slot: &Slot,
     set: &Manifest,
     day: NaiveDate,
-) -> anyhow::Result<Option<manifest::File>> {
+) -> anyhow::Result<Option<(manifest::File, Fingerprint)>> {
     let (from, to) = (day_start(day), day_start(day + Days::new(1)));
     let summary = store.range_summary(TABLE, from, to).await.map_err(fault)?;
     if summary.rows == 0 {
@@ -185,7 +190,7 @@ async fn export_day(
 
     let name = format!("{day}.parquet");
     slot.put(&name, &file)?;
-    Ok(Some(describe(name, day, file, encoded)?))
+    Ok(Some((describe(name, day, file, encoded)?, expected)))
 }
 
 /// Writes the day's Arrow stream to a nameless file: a slow encoder must not make the server give up.
@@ -256,9 +261,15 @@ fn report(
     Ok(Outcome::Done)
 }
 
-/// An absent `ClickHouse` is not a failure of ours.
+/// An absent `ClickHouse` is not a failure of ours; a login or a schema is for a person to look at.
 fn fault(error: log_store::Error) -> anyhow::Error {
-    if error.is_unavailable() { unavailable(error) } else { error.into() }
+    if error.is_unavailable() {
+        unavailable(error)
+    } else if error.is_config() {
+        config_error(error)
+    } else {
+        error.into()
+    }
 }
 
 #[cfg(test)]

@@ -165,3 +165,16 @@ async fn without_clickhouse_it_says_try_later_and_leaves_nothing() {
     assert_eq!(output.status.code(), Some(75), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!dir.path().join("archive").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_never_migrated_is_a_matter_of_configuration() {
+    let Some(archive) = Archive::new("a_database_that_was_never_migrated_is_a_matter_of_configuration").await
+    else {
+        return;
+    };
+    archive.clickhouse.query("DROP DATABASE logs").await.unwrap();
+    let output = archive.run(&[]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{stderr}");
+    assert!(stderr.ends_with("hint: run `loki2ch migrate`\n"), "{stderr}");
+}
