@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use chrono::{DateTime, SecondsFormat};
+use log_model::time::{self, SECOND};
 use log_store::rows::Deploy;
 use log_store::{lines_sql, minutes_sql};
 
@@ -299,8 +299,7 @@ fn round(value: f32) -> f64 {
 }
 
 fn rfc3339(second: i64) -> String {
-    DateTime::from_timestamp(second, 0)
-        .map_or_else(String::new, |at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
+    time::rfc3339(second.saturating_mul(SECOND))
 }
 
 /// The lines in Loki, narrowed to the message where there is one.

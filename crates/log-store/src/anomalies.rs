@@ -3,8 +3,7 @@
 use crate::error::Result;
 use crate::rows::{Anomaly, Deploy, Feedback};
 use crate::store::Store;
-
-const SECOND: i64 = 1_000_000_000;
+use log_model::time::SECOND;
 
 impl Store {
     /// Writes incidents as last seen; a later row of an id replaces the earlier.

@@ -3,9 +3,8 @@
 use crate::error::Result;
 use crate::rows::{SyncBatch, SyncWindow, WindowState};
 use crate::store::Store;
+use log_model::time::SECOND;
 use log_model::{WINDOW_NS, Window};
-
-const SECOND: i64 = 1_000_000_000;
 
 /// States that count as complete.
 const DONE: &str = "('verified', 'settled')";

@@ -5,9 +5,8 @@ use crate::rows::MinuteRow;
 use crate::sql::{TS_RANGE, aggregate_select, err_levels};
 use crate::store::Store;
 use clickhouse::Row;
+use log_model::time::SECOND;
 use serde::{Deserialize, Serialize};
-
-const SECOND: i64 = 1_000_000_000;
 
 /// A minute whose aggregate is not what its lines say.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]

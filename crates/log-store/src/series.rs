@@ -4,9 +4,8 @@ use crate::error::Result;
 use crate::sql::quote;
 use crate::store::Store;
 use clickhouse::Row;
+use log_model::time::SECOND;
 use serde::{Deserialize, Serialize};
-
-const SECOND: i64 = 1_000_000_000;
 
 /// Five minutes of an entity. A window without lines has no row.
 #[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]

@@ -3,9 +3,8 @@
 use crate::error::Result;
 use crate::rows::{Template, TemplateCount};
 use crate::store::Store;
+use log_model::time::SECOND;
 use std::collections::HashSet;
-
-const SECOND: i64 = 1_000_000_000;
 
 impl Store {
     /// Writes templates as last seen; the earliest first and the latest last sighting win.

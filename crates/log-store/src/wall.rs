@@ -3,9 +3,8 @@
 use crate::error::Result;
 use crate::store::Store;
 use clickhouse::Row;
+use log_model::time::SECOND;
 use serde::{Deserialize, Serialize};
-
-const SECOND: i64 = 1_000_000_000;
 
 /// Lines of a service on a host in one column of the wall.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use crate::connect::store_error;
 use crate::journal::{Journal, OpenBatch};
 use anyhow::{anyhow, bail};
 use log_model::Window;
+use log_model::time::SECOND;
 use log_store::rows::{AppLog, SyncBatch};
 use log_store::{EncodedBatch, Store};
 use std::time::Duration;
@@ -51,7 +52,7 @@ impl Committer<'_> {
         let encoded = EncodedBatch::new(batch_id::next(), rows);
         let open = OpenBatch {
             source: self.source.to_owned(),
-            window_start: (window.start() / 1_000_000_000) as u32,
+            window_start: (window.start() / SECOND) as u32,
             batch: encoded.batch.clone(),
             attempt: 1,
             server_started: self.store.started_at().await.map_err(store_error)?,

@@ -113,7 +113,7 @@ fn explicit_span(
 ) -> anyhow::Result<Option<(Window, Window)>> {
     let Some(from) = args.from else { return Ok(None) };
     let end = horizon(ctx, now);
-    let to = args.to.map_or(end, |to| Window::containing(to + WINDOW_NS - 1).min(end));
+    let to = args.to.map_or(end, |to| Window::containing(to.saturating_add(WINDOW_NS - 1)).min(end));
     let from = Window::containing(from);
     if from >= to {
         let error = anyhow::anyhow!(

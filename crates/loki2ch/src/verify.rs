@@ -41,7 +41,7 @@ pub(crate) async fn run(ctx: &Context<Config>, args: &VerifyArgs) -> anyhow::Res
     let now = batch_id::now_us() * 1000;
     let over = Window::containing(now - ctx.config.sync.grace_s as i64 * SECOND).start();
     let to = args.to.unwrap_or(over);
-    let from = args.from.unwrap_or(to - DAY);
+    let from = args.from.unwrap_or(to.saturating_sub(DAY));
     if from >= to {
         return Err(usage_error(anyhow::anyhow!("{} is not before {}", rfc3339(from), rfc3339(to))));
     }
@@ -49,7 +49,7 @@ pub(crate) async fn run(ctx: &Context<Config>, args: &VerifyArgs) -> anyhow::Res
     migrate::require_current(&store).await.map_err(store_error)?;
     if args.aggregate {
         let whole = |ts: i64| ts.div_euclid(MINUTE) * MINUTE;
-        return aggregate(ctx, &store, whole(from), whole(to + MINUTE - 1)).await;
+        return aggregate(ctx, &store, whole(from), whole(to.saturating_add(MINUTE - 1))).await;
     }
     lines(ctx, &store, from, to).await
 }
