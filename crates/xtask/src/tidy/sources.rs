@@ -2,12 +2,12 @@
 //!
 //! Lines are looked at, not syntax: comments are passed over, and so is all that follows a file's `#[cfg(test)]`.
 
-use super::workspace::{Package, Workspace};
+use super::workspace::{Package, Workspace, rust_files};
 use super::{Finding, NEVER_SHIPPED, PURE, TOOLS, UNSAFE};
 use anyhow::Context as _;
 use regex::Regex;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Longest `main.rs` of a tool: it only says which tool it is.
 const MAIN_LINES: usize = 15;
@@ -91,23 +91,6 @@ fn check_main(workspace: &Workspace, package: &Package, folder: &Path) -> anyhow
             "has {lines} lines; a tool's main.rs has at most {MAIN_LINES} and calls its library"
         ),
     }))
-}
-
-fn rust_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    if !folder.is_dir() {
-        return Ok(files);
-    }
-    for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(rust_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 #[cfg(test)]

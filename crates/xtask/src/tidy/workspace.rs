@@ -100,6 +100,7 @@ impl Workspace {
             let problem = "has not the workspace's lints; add `[lints] workspace = true`".to_owned();
             findings.push(Finding { place: place.clone(), problem });
         }
+        let sources = self.sources_of(package)?;
         for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
             let Some(dependencies) = manifest.get(section).and_then(toml::Value::as_table) else { continue };
             for (name, value) in dependencies {
@@ -109,13 +110,64 @@ impl Workspace {
                     );
                     findings.push(Finding { place: place.clone(), problem });
                 }
+                if !names(&sources, &name.replace('-', "_")) {
+                    let problem = format!("declares `{name}` and does not use it");
+                    findings.push(Finding { place: place.clone(), problem });
+                }
             }
         }
         Ok(findings)
     }
+
+    /// All Rust code in a package's folder.
+    fn sources_of(&self, package: &Package) -> anyhow::Result<String> {
+        let folder = package.manifest_path.parent().unwrap_or(&self.root);
+        let mut text = String::new();
+        for file in rust_files(folder)? {
+            text += &fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        }
+        Ok(text)
+    }
+}
+
+/// Every `.rs` file below a folder, in order.
+pub(super) fn rust_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    if !folder.is_dir() {
+        return Ok(files);
+    }
+    for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(rust_files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a word stands in a text.
+fn names(text: &str, word: &str) -> bool {
+    let inside = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word)
+        .any(|(at, _)| !text[..at].ends_with(inside) && !text[at + word.len()..].starts_with(inside))
 }
 
 fn table(path: &Path) -> anyhow::Result<toml::Table> {
     let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     text.parse().with_context(|| format!("read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_whole_word() {
+        assert!(names("use serde::Serialize;", "serde"));
+        assert!(!names("use serde_json::Value;", "serde"));
+        assert!(!names("let laserde = 1;", "serde"));
+    }
 }
