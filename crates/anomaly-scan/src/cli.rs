@@ -32,22 +32,27 @@ impl unit_kit::Tool for AnomalyScan {
 
     async fn run(ctx: Context<Config>, command: Command) -> anyhow::Result<Outcome> {
         match command {
-            Command::Scan(args) => scan::run(&ctx, &store(&ctx).await?, &args).await,
-            Command::Wall(args) => wall::run(&ctx, &store(&ctx).await?, &args).await,
+            Command::Scan(args) => scan::run(&ctx, &args).await,
+            Command::Wall(args) => wall::run(&ctx, &store(&ctx)?, &args).await,
             Command::Templates(args) => match &args.from_file {
                 Some(file) => templates::from_file(&ctx, file, args.limit),
-                None => templates::run(&ctx, &store(&ctx).await?, args.limit).await,
+                None => templates::run(&ctx, &migrated(&ctx).await?, args.limit).await,
             },
-            Command::Status => status::run(&ctx, &store(&ctx).await?).await,
+            Command::Status => status::run(&ctx, &migrated(&ctx).await?).await,
         }
     }
 }
 
-/// The database, once it is sure that its tables are those of this version.
-async fn store(ctx: &Context<Config>) -> anyhow::Result<Store> {
+fn store(ctx: &Context<Config>) -> anyhow::Result<Store> {
     let clickhouse = &ctx.config.clickhouse;
     let password = ctx.secret("clickhouse-password", clickhouse.password_file.as_deref())?;
-    let store = Store::new(clickhouse, password.as_ref().map(unit_kit::Secret::expose)).map_err(mark)?;
+    let store = Store::new(clickhouse, password.as_ref().map(unit_kit::Secret::expose));
+    store.map_err(mark)
+}
+
+/// The database, once it is sure that its tables are those of this version.
+pub(crate) async fn migrated(ctx: &Context<Config>) -> anyhow::Result<Store> {
+    let store = store(ctx)?;
     migrate::require_current(&store).await.map_err(mark)?;
     Ok(store)
 }

@@ -7,7 +7,7 @@ use log_store::Store;
 use serde_json::{Value, json};
 use unit_kit::{Context, Metrics, Outcome, Summary, usage_error};
 
-use crate::cli::mark;
+use crate::cli::{mark, migrated};
 use crate::config::Config;
 use crate::detect::{EntityKey, WINDOW_S, incidents, judge, window_of};
 use crate::explain::Explainer;
@@ -49,10 +49,11 @@ struct Range {
 }
 
 /// Runs the command.
-pub(crate) async fn run(ctx: &Context<Config>, store: &Store, args: &Args) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(ctx: &Context<Config>, args: &Args) -> anyhow::Result<Outcome> {
     let _lock = ctx.lock()?;
     // From here on, a failure is in the metrics file too; a dry run leaves that file alone.
     let metrics = (!args.dry_run).then(|| ctx.metrics("anomaly-scan"));
+    let store = &migrated(ctx).await?;
     let now = chrono::Utc::now().timestamp_micros();
     ctx.notify.status("looking for what is new");
     let Some(range) = range(ctx, store, args, now.saturating_mul(1_000)).await? else {
@@ -96,7 +97,7 @@ impl Judged {
         self.records.iter().filter(|record| record.row.state == OPEN).count()
     }
 
-    fn new(&self) -> usize {
+    fn fresh(&self) -> usize {
         self.records.iter().filter(|record| record.is_new).count()
     }
 
@@ -225,7 +226,7 @@ fn report(
     mine: &Mine,
     dry_run: bool,
 ) -> anyhow::Result<Outcome> {
-    let (open, new) = (judged.open(), judged.new());
+    let (open, new) = (judged.open(), judged.fresh());
     let written = if dry_run { 0 } else { judged.written() };
     if ctx.json {
         let learning: Vec<Value> = judged
