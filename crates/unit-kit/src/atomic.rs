@@ -28,7 +28,7 @@ pub fn write_with_mode(path: &Path, content: impl AsRef<[u8]>, mode: u32) -> Res
 
 fn replace(path: &Path, content: &[u8], mode: Option<u32>) -> Result<(), AtomicError> {
     let beside = beside(path);
-    let result = write_beside(&beside, content, mode).and_then(|()| {
+    let result = write_beside(&beside, path, content, mode).and_then(|()| {
         fs::rename(&beside, path).map_err(fail("rename into place", path))?;
         sync_parent(path)
     });
@@ -48,18 +48,19 @@ pub fn sync_parent(path: &Path) -> Result<(), AtomicError> {
     File::open(parent).and_then(|dir| dir.sync_all()).map_err(fail("sync directory", parent))
 }
 
-fn write_beside(beside: &Path, content: &[u8], mode: Option<u32>) -> Result<(), AtomicError> {
+/// Errors name `path`: nobody knows the file beside it.
+fn write_beside(beside: &Path, path: &Path, content: &[u8], mode: Option<u32>) -> Result<(), AtomicError> {
     let mut options = File::options();
     options.write(true).create_new(true);
     if let Some(mode) = mode {
         options.mode(mode);
     }
-    let mut file = options.open(beside).map_err(fail("create", beside))?;
+    let mut file = options.open(beside).map_err(fail("create", path))?;
     if let Some(mode) = mode {
-        file.set_permissions(fs::Permissions::from_mode(mode)).map_err(fail("set permissions of", beside))?;
+        file.set_permissions(fs::Permissions::from_mode(mode)).map_err(fail("set permissions of", path))?;
     }
-    file.write_all(content).map_err(fail("write", beside))?;
-    file.sync_all().map_err(fail("sync", beside))
+    file.write_all(content).map_err(fail("write", path))?;
+    file.sync_all().map_err(fail("sync", path))
 }
 
 /// A name in the same directory that no other process or thread uses. It starts with a dot and does not end as the
@@ -114,6 +115,6 @@ mod tests {
     #[test]
     fn the_error_names_what_was_done_to_which_file() {
         let message = write(Path::new("/nonexistent/file"), "").unwrap_err().to_string();
-        assert!(message.starts_with("create /nonexistent/.file."), "{message}");
+        assert!(message.starts_with("create /nonexistent/file: "), "{message}");
     }
 }

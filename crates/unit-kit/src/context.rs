@@ -52,28 +52,12 @@ struct Armed {
 }
 
 impl<C> Context<C> {
-    /// A context without a command line, for tests and for tools that run inside another process: output is captured,
-    /// there are no bars, no credentials, no metrics file, and systemd hears nothing it would not hear anyway.
-    pub fn detached(tool: &'static str, config: C, state_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            config,
-            unit: UnitConfig::default(),
-            tool,
-            json: false,
-            quiet: true,
-            state_dir: state_dir.into(),
-            notify: Notify::from_env(),
-            progress: ProgressFactory::silent(),
-            out: Output::buffer(),
-            credentials: None,
-            run: RunMetrics::new(),
-        }
-    }
-
     /// Takes the lock of the state directory. While another run holds it: an error that names the holder, exit code 75.
     pub fn lock(&self) -> anyhow::Result<RunLock> {
         RunLock::take(&self.state_dir).map_err(|error| match error {
             LockError::Held { .. } => unavailable(error),
+            // No configuration makes room.
+            LockError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => error.into(),
             LockError::Io { .. } => {
                 with_hint(config_error(error), "give a directory this user can write with --state-dir")
             }

@@ -72,7 +72,6 @@
 //! ```
 
 pub mod atomic;
-pub mod backoff;
 pub mod config;
 pub mod lock;
 pub mod metrics;
@@ -88,7 +87,6 @@ mod progress;
 mod secret;
 mod tool;
 
-pub use backoff::Backoff;
 pub use config::{Config, ConfigIssue, LogLevel, UnitConfig};
 pub use context::Context;
 pub use fault::{

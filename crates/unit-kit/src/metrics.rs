@@ -151,11 +151,6 @@ impl Counter {
             self.0.change(labels, |value| *value += amount);
         }
     }
-
-    /// Sets the amount counted elsewhere (a state file, the kernel); lower than before is ignored.
-    pub fn raise_to(&self, labels: &[&str], amount: f64) {
-        self.0.change(labels, |value| *value = value.max(amount));
-    }
 }
 
 impl Gauge {

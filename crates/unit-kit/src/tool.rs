@@ -101,7 +101,7 @@ fn run<T: Tool>(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> 
         _ => {}
     }
     if let Some(file) = &globals.check_config {
-        check_config::<T>(file, &out)?;
+        check_config::<T>(file, globals.json, &out)?;
         return Ok(0);
     }
     let chosen = matches.subcommand().map(|_| T::Command::from_arg_matches(&matches)).transpose()?;
@@ -171,10 +171,14 @@ fn work<T: Tool>(
 }
 
 /// Checks the file alone: the environment of a Nix build says nothing about the machine the file is for.
-fn check_config<T: Tool>(file: &Path, out: &Output) -> anyhow::Result<()> {
+fn check_config<T: Tool>(file: &Path, json: bool, out: &Output) -> anyhow::Result<()> {
     let sources = Sources { tool: T::NAME, file: Some(file.to_owned()), ..Sources::default() };
     config::load::<T::Config>(&sources).map_err(ConfigError::into_anyhow)?;
-    out.line(format_args!("{}: ok", file.display()))?;
+    if json {
+        out.json(&serde_json::json!({ "file": file, "ok": true }))?;
+    } else {
+        out.line(format_args!("{}: ok", file.display()))?;
+    }
     Ok(())
 }
 

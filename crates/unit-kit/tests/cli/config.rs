@@ -287,6 +287,11 @@ fn checking_a_file_looks_at_nothing_else() {
     --- stdout
     good.toml: ok
     ");
+    assert_snapshot!(bench.run(&["--json", "--check-config", "good.toml"]), @r#"
+    exit 0
+    --- stdout
+    {"file":"good.toml","ok":true}
+    "#);
     assert_snapshot!(bench.run(&["--check-config", "bad.toml"]), @r"
     exit 78
     --- stderr
