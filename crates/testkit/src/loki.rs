@@ -105,6 +105,14 @@ impl Loki {
         }
     }
 
+    /// The process of a real one; `None` of the fake.
+    pub fn process(&mut self) -> Option<&mut Process> {
+        match &mut self.engine {
+            Engine::Real(process) => Some(process),
+            Engine::Fake(_) => None,
+        }
+    }
+
     /// Kills it as a crash would. What it acknowledged stays.
     pub fn kill9(&mut self) {
         match &mut self.engine {
@@ -130,7 +138,7 @@ fn rules_tenant_dir(dir: &Path) -> PathBuf {
     dir.join(RULES).join("fake")
 }
 
-/// A single binary on the file system, ready in half a second, with the settings that architecture §4 asks for.
+/// A single binary on the file system, ready in half a second, with which also late lines are stored and found.
 ///
 /// The limits are the fake's too: one contract suite runs on both.
 fn configuration(dir: &Path, http: u16, grpc: u16, settings: &Settings) -> String {

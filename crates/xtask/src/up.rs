@@ -117,8 +117,9 @@ impl Engines {
 
     /// Fails when an engine has ended by itself.
     fn check(&mut self) -> anyhow::Result<()> {
-        let processes: [(&str, Option<&mut Process>); 4] = [
+        let processes: [(&str, Option<&mut Process>); 5] = [
             ("ClickHouse", Some(self.clickhouse.process())),
+            ("Loki", self.loki.process()),
             ("S3", self.s3.process()),
             ("Prometheus", self.prometheus.as_mut().map(Prometheus::process)),
             ("Alertmanager", self.alertmanager.as_mut().map(Alertmanager::process)),
