@@ -1,1 +1,1 @@
-//! Helpers of the tests that cross tools.
+//! Empty: a package needs a target beside its tests, which are in `main.rs`.

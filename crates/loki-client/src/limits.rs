@@ -46,7 +46,8 @@ pub struct Limits {
     /// `max_query_lookback`: older ranges read as empty, silently. `None` for unlimited.
     pub max_query_lookback: Option<Duration>,
     /// `ingester.query_store_max_look_back_period` in nanoseconds: how old a line still in an ingester may
-    /// be and be found; 0 = Loki derives it, negative = infinite (broken: research, finding 8).
+    /// be and be found; 0 = Loki derives it, negative = infinite, with which a query also
+    /// finds lines after its range, and finds them more than once.
     pub ingester_look_back_ns: i64,
     /// `query_range.cache_results`.
     pub cache_results: bool,

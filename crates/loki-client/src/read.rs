@@ -1,6 +1,6 @@
 //! A complete copy of a range, or the word that it is not one.
 //!
-//! Loki's pages cannot be trusted (architecture §4): a page may be short though more lines exist, may have
+//! Loki's pages cannot be trusted: a page may be short though more lines exist, may have
 //! holes, and cannot go on within one nanosecond. So every slice is counted first and divided until its page
 //! is far below the limit: by time, by stream, by the first digits of `event_id`; what is left on one
 //! nanosecond is read from both ends. A slice whose lines and count disagree is read again, divided
