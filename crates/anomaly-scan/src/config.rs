@@ -99,6 +99,9 @@ impl unit_kit::Config for Config {
             }
             Err(ConfigIssue::new(key, format!("is {value}, expected {low} to {high}")))
         };
+        if let Some(problem) = self.clickhouse.url_problem() {
+            return Err(ConfigIssue::new("clickhouse.url", problem));
+        }
         let detect = &self.detect;
         bounds("detect.history_days", detect.history_days.into(), 4.0, 90.0)?;
         bounds("detect.lookback_minutes", detect.lookback_minutes.into(), 5.0, 1440.0)?;

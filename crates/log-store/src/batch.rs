@@ -127,7 +127,7 @@ impl Store {
             insert.send(batch.bytes.clone()).await?;
             insert.end().await
         };
-        sent.await.map_err(|e| Error::from_client(&what, &e))
+        sent.await.map_err(|e| Error::from_client(&what, self.url(), &e))
     }
 
     /// How many rows of the batch are there.

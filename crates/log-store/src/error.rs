@@ -11,10 +11,15 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The server cannot be reached, or says that it cannot work now. Nothing is known about the
     /// outcome of the request.
-    #[error("{what}: clickhouse is away: {reason}")]
+    #[error(
+        "{what}: clickhouse at {url} is away: {reason}\n\
+         hint: clickhouse.url in the configuration, or CLICKHOUSE_URL, says where clickhouse is"
+    )]
     Unavailable {
         /// What was being done.
         what: String,
+        /// Base URL that was asked.
+        url: String,
         /// What the connection or the server said.
         reason: String,
     },
@@ -80,30 +85,30 @@ impl Error {
     }
 
     /// Sorts an error of the client crate.
-    pub(crate) fn from_client(what: impl fmt::Display, error: &clickhouse::error::Error) -> Self {
+    pub(crate) fn from_client(what: impl fmt::Display, url: &str, error: &clickhouse::error::Error) -> Self {
         use clickhouse::error::Error as E;
         let what = what.to_string();
+        let away = |what| Self::Unavailable { what, url: url.to_owned(), reason: chain(error) };
         match error {
-            E::BadResponse(message) => Self::from_response(what, message),
-            E::Network(_) | E::TimedOut | E::Decompression(_) => {
-                Self::Unavailable { what, reason: chain(error) }
-            }
+            E::BadResponse(message) => Self::from_response(what, url, message),
+            E::Network(_) | E::TimedOut | E::Decompression(_) => away(what),
             E::Other(source) => match source.downcast_ref::<std::io::Error>() {
-                Some(_) => Self::Unavailable { what, reason: chain(error) },
+                Some(_) => away(what),
                 None => Self::Reply { what, reason: chain(error) },
             },
             _ => Self::Reply { what, reason: chain(error) },
         }
     }
 
-    fn from_response(what: String, message: &str) -> Self {
+    fn from_response(what: String, url: &str, message: &str) -> Self {
         let message = message.trim();
+        let away = |what| Self::Unavailable { what, url: url.to_owned(), reason: shorten(message) };
         match exception_code(message) {
-            Some(code) if is_transient(code) => Self::Unavailable { what, reason: shorten(message) },
+            Some(code) if is_transient(code) => away(what),
             Some(192..=194 | 516) => Self::Login { what, reason: shorten(message) },
             Some(code) => Self::Server { what, code, message: shorten(message) },
             // No exception of ClickHouse's: a proxy in between, or a server on its way up or down.
-            None => Self::Unavailable { what, reason: shorten(message) },
+            None => away(what),
         }
     }
 }
@@ -170,7 +175,8 @@ mod tests {
     use super::*;
 
     fn sorted(message: &str) -> Error {
-        Error::from_client("count", &clickhouse::error::Error::BadResponse(message.to_owned()))
+        let error = clickhouse::error::Error::BadResponse(message.to_owned());
+        Error::from_client("count", "http://h:8123", &error)
     }
 
     #[test]
@@ -182,6 +188,16 @@ mod tests {
         assert!(!unknown.is_unavailable());
         assert_eq!(unknown.code(), Some(60));
         assert_eq!(unknown.to_string(), "count: Code: 60. DB::Exception: Unknown table. (UNKNOWN_TABLE)");
+    }
+
+    #[test]
+    fn who_is_away_and_where_that_is_set_is_said() {
+        let text = sorted("404 page not found").to_string();
+        assert!(
+            text.starts_with("count: clickhouse at http://h:8123 is away: 404 page not found\nhint: "),
+            "{text}"
+        );
+        assert!(text.contains("CLICKHOUSE_URL"), "{text}");
     }
 
     #[test]

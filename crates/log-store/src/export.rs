@@ -126,12 +126,13 @@ pub struct RangeSummary {
 pub struct ByteStream {
     cursor: BytesCursor,
     what: String,
+    url: String,
 }
 
 impl ByteStream {
     /// The next piece; none after the last.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        timely(&self.what, self.cursor.next()).await
+        timely(&self.what, &self.url, self.cursor.next()).await
     }
 }
 
@@ -173,8 +174,8 @@ impl Store {
             .with_setting("output_format_arrow_compression_method", "lz4_frame")
             .with_setting("max_execution_time", "0");
         match query.fetch_bytes("ArrowStream") {
-            Ok(cursor) => Ok(ByteStream { cursor, what }),
-            Err(e) => Err(Error::from_client(what, &e)),
+            Ok(cursor) => Ok(ByteStream { cursor, what, url: self.url().to_owned() }),
+            Err(e) => Err(Error::from_client(what, self.url(), &e)),
         }
     }
 

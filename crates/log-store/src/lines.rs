@@ -61,12 +61,13 @@ pub struct Line {
 pub struct LineStream {
     cursor: RowCursor<Line>,
     what: String,
+    url: String,
 }
 
 impl LineStream {
     /// The next line; none after the last.
     pub async fn next(&mut self) -> Result<Option<Line>> {
-        crate::store::timely(&self.what, self.cursor.next()).await
+        crate::store::timely(&self.what, &self.url, self.cursor.next()).await
     }
 }
 
@@ -118,8 +119,8 @@ impl Store {
         );
         let query = self.query(&sql).bind(from).bind(to);
         match query.fetch::<Line>() {
-            Ok(cursor) => Ok(LineStream { cursor, what }),
-            Err(e) => Err(Error::from_client(what, &e)),
+            Ok(cursor) => Ok(LineStream { cursor, what, url: self.url().to_owned() }),
+            Err(e) => Err(Error::from_client(what, self.url(), &e)),
         }
     }
 

@@ -56,10 +56,12 @@ impl fmt::Debug for Store {
 impl Store {
     /// A store at the configured place; nothing is sent yet.
     pub fn new(config: &ClickHouseConfig, password: Option<&str>) -> Result<Self> {
-        let bad_url = |problem: &str| Error::Schema {
-            problem: format!("clickhouse.url {:?} {problem}", config.url),
-            hint: "give the HTTP interface, like http://127.0.0.1:8123".to_owned(),
-        };
+        if let Some(problem) = config.url_problem() {
+            return Err(Error::Schema {
+                problem: format!("clickhouse.url {problem}"),
+                hint: "give the HTTP interface, like http://127.0.0.1:8123".to_owned(),
+            });
+        }
         let client = if config.url.starts_with("http://") {
             let mut connector = HttpConnector::new();
             connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -68,14 +70,9 @@ impl Store {
                 .pool_idle_timeout(POOL_IDLE_TIMEOUT)
                 .build(connector);
             Client::with_http_client(http)
-        } else if config.url.starts_with("https://") {
-            Client::default()
         } else {
-            return Err(bad_url("has neither http:// nor https://"));
+            Client::default()
         };
-        if config.url.contains(['?', '#']) {
-            return Err(bad_url("has a query or a fragment"));
-        }
         let mut client = client.with_url(&config.url).with_user(&config.user);
         if let Some(password) = password {
             client = client.with_password(password);
@@ -135,7 +132,7 @@ impl Store {
     /// Runs a statement that returns nothing.
     pub(crate) async fn run(&self, what: impl fmt::Display, query: Query) -> Result<()> {
         let query = query.with_setting("wait_end_of_query", "1");
-        timely(&what, query.execute()).await
+        timely(&what, &self.url, query.execute()).await
     }
 
     /// Runs a statement without looking for placeholders in it.
@@ -149,7 +146,7 @@ impl Store {
         what: impl fmt::Display,
         query: Query,
     ) -> Result<T> {
-        timely(&what, query.fetch_one()).await
+        timely(&what, &self.url, query.fetch_one()).await
     }
 
     /// The first row of a query, if it has one.
@@ -158,7 +155,7 @@ impl Store {
         what: impl fmt::Display,
         query: Query,
     ) -> Result<Option<T>> {
-        timely(&what, query.fetch_optional()).await
+        timely(&what, &self.url, query.fetch_optional()).await
     }
 
     /// All rows of a query.
@@ -167,7 +164,7 @@ impl Store {
         what: impl fmt::Display,
         query: Query,
     ) -> Result<Vec<T>> {
-        timely(&what, query.fetch_all()).await
+        timely(&what, &self.url, query.fetch_all()).await
     }
 
     /// Inserts a few rows in one block. Tables written this way replace rows by key, so that a
@@ -181,7 +178,7 @@ impl Store {
         }
         let what = format!("insert {} rows into {DATABASE}.{table}", rows.len());
         let client = self.client.clone().with_database(DATABASE);
-        let insert = timely(&what, client.insert::<T>(table)).await?;
+        let insert = timely(&what, &self.url, client.insert::<T>(table)).await?;
         let mut insert: Insert<T> = insert
             .with_timeouts(Some(SEND_TIMEOUT), Some(REPLY_TIMEOUT))
             .with_setting("wait_end_of_query", "1");
@@ -191,19 +188,21 @@ impl Store {
             }
             insert.end().await
         };
-        sent.await.map_err(|e| Error::from_client(&what, &e))
+        sent.await.map_err(|e| Error::from_client(&what, &self.url, &e))
     }
 }
 
 /// Bounds the wait and names what was being done.
 pub(crate) async fn timely<T>(
     what: &impl fmt::Display,
+    url: &str,
     reply: impl Future<Output = clickhouse::error::Result<T>>,
 ) -> Result<T> {
     match tokio::time::timeout(REPLY_TIMEOUT, reply).await {
-        Ok(outcome) => outcome.map_err(|e| Error::from_client(what, &e)),
+        Ok(outcome) => outcome.map_err(|e| Error::from_client(what, url, &e)),
         Err(_) => Err(Error::Unavailable {
             what: what.to_string(),
+            url: url.to_owned(),
             reason: format!("no reply within {} s", REPLY_TIMEOUT.as_secs()),
         }),
     }

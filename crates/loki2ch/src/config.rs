@@ -77,10 +77,13 @@ impl unit_kit::Config for Config {
         if let Err(problem) = self.loki.validate() {
             return Err(ConfigIssue::new(format!("loki.{}", problem.key), problem.problem));
         }
+        if let Some(problem) = self.clickhouse.url_problem() {
+            return Err(ConfigIssue::new("clickhouse.url", problem));
+        }
         if let Some((key, problem)) = self.retention.problem() {
             return Err(ConfigIssue::new(format!("retention.{key}"), problem));
         }
-        if !self.sync.selector.trim_start().starts_with('{') {
+        if !self.sync.selector.trim_start().starts_with('{') || !self.sync.selector.contains('}') {
             let found = &self.sync.selector;
             return Err(ConfigIssue::new(
                 "sync.selector",
@@ -127,10 +130,12 @@ mod tests {
     #[test]
     fn the_default_works_and_wrong_values_name_their_key() {
         assert_eq!(Config::default().validate(), Ok(()));
-        let wrong: [(&str, Spoil); 7] = [
+        let wrong: [(&str, Spoil); 9] = [
             ("loki.url", |c| c.loki.url = "localhost".to_owned()),
+            ("clickhouse.url", |c| c.clickhouse.url = "localhost:8123".to_owned()),
             ("retention.logs", |c| c.retention.logs = 365),
             ("sync.selector", |c| c.sync.selector = "host=gate".to_owned()),
+            ("sync.selector", |c| c.sync.selector = "{".to_owned()),
             ("sync.start", |c| c.sync.start = Some("yesterday".to_owned())),
             ("sync.grace_s", |c| c.sync.grace_s = 7200),
             ("sync.source", |c| c.sync.source = Some(String::new())),

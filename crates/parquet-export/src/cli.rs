@@ -45,6 +45,9 @@ impl Default for ExportConfig {
 
 impl unit_kit::Config for Config {
     fn validate(&self) -> Result<(), ConfigIssue> {
+        if let Some(problem) = self.clickhouse.url_problem() {
+            return Err(ConfigIssue::new("clickhouse.url", problem));
+        }
         if !(1..=22).contains(&self.export.zstd_level) {
             let problem = format!("is {}, expected 1 to 22", self.export.zstd_level);
             return Err(ConfigIssue::new("export.zstd_level", problem));
