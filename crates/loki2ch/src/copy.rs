@@ -74,6 +74,20 @@ impl Sides {
         }
     }
 
+    /// Whether both sides have the same events, each once in ClickHouse. How often Loki has one does not matter.
+    pub(crate) fn equal(&self, totals: WindowTotals) -> bool {
+        self.complete
+            && self.rows.len() as u64 == totals.count
+            && self.id_xor() == totals.id_xor
+            && self.difference() == Difference { missing: 0, extra: 0, doubled: 0 }
+    }
+
+    /// Lines that Loki counted beyond the first of an event: a shipper that was killed had sent them before, and Loki
+    /// keeps those that its newest chunk no longer holds. Nothing is wrong with them.
+    pub(crate) fn repeats(&self) -> u64 {
+        if self.complete { self.loki_count.saturating_sub(self.rows.len() as u64) } else { 0 }
+    }
+
     /// Xor of Loki's event ids, as ClickHouse computes it over its own.
     pub(crate) fn id_xor(&self) -> u64 {
         self.rows.iter().fold(0, |xor, row| xor ^ row.event_id)
@@ -191,5 +205,18 @@ mod tests {
         assert_eq!(sides.difference(), Difference { missing: 1, extra: 1, doubled: 2 });
         let missing: Vec<_> = sides.take_missing().into_iter().map(|row| row.message).collect();
         assert_eq!(missing, ["a"]);
+    }
+
+    #[test]
+    fn lines_that_loki_has_twice_make_no_difference() {
+        let rows = vec![row(1, "a"), row(2, "b")];
+        let stored = rows.iter().map(|row| (row.key(), 1)).collect();
+        let sides = Sides { rows, stored, loki_count: 5, complete: true };
+        let totals = |count| WindowTotals { count, id_xor: 1 ^ 2, bytes: 2 };
+        assert!(sides.equal(totals(2)) && !sides.equal(totals(3)));
+        assert_eq!(sides.repeats(), 3);
+        let in_doubt = Sides { complete: false, ..sides };
+        assert!(!in_doubt.equal(totals(2)));
+        assert_eq!(in_doubt.repeats(), 0);
     }
 }

@@ -17,6 +17,8 @@ struct Report {
     to: String,
     windows: u64,
     loki_count: u64,
+    /// How many of these are events that Loki has already been counted with.
+    loki_repeats: u64,
     ch_count: u64,
     equal: bool,
     /// Windows that differ.
@@ -63,6 +65,7 @@ async fn lines(ctx: &Context<Config>, store: &Store, from: i64, to: i64) -> anyh
         to: rfc3339(windows[windows.len() - 1].end()),
         windows: windows.len() as u64,
         loki_count: 0,
+        loki_repeats: 0,
         ch_count: 0,
         equal: true,
         differences: Vec::new(),
@@ -72,12 +75,10 @@ async fn lines(ctx: &Context<Config>, store: &Store, from: i64, to: i64) -> anyh
         let sides = Sides::read(&loki, store, &ctx.config.sync.selector, window).await?;
         let totals = store.window_totals(window).await.map_err(store_error)?;
         report.loki_count += sides.loki_count;
+        report.loki_repeats += sides.repeats();
         report.ch_count += totals.count;
         let difference = sides.difference();
-        let equal = sides.complete
-            && sides.loki_count == totals.count
-            && sides.id_xor() == totals.id_xor
-            && difference == Difference { missing: 0, extra: 0, doubled: 0 };
+        let equal = sides.equal(totals);
         if !equal {
             report.equal = false;
             report.differences.push(Row {
@@ -123,6 +124,7 @@ fn print(ctx: &Context<Config>, report: &Report) -> anyhow::Result<()> {
         .field("windows", report.windows)
         .field("differing", report.differences.len())
         .field("loki", report.loki_count)
+        .field("repeated_in_loki", report.loki_repeats)
         .field("clickhouse", report.ch_count)
         .field("from", &report.from)
         .field("to", &report.to)
