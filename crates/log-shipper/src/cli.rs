@@ -42,7 +42,7 @@ pub struct RunArgs {
     #[arg(long, default_value_t)]
     pub timestamps: Timestamps,
     /// With moved timestamps: squeeze a longer file into this much time (90s, 15m, 6h, 7d)
-    #[arg(long, value_parser = crate::times::parse_duration)]
+    #[arg(long, requires = "timestamps", value_parser = crate::times::parse_duration)]
     pub within: Option<Duration>,
     /// Files; `.gz` is unpacked
     #[arg(required = true, value_name = "FILE")]

@@ -62,8 +62,10 @@ pub(crate) async fn once(ctx: &Context<Config>, args: &RunArgs) -> anyhow::Resul
     for job in &mut jobs {
         ctx.notify.status(format!("shipping {}", job.source.path.display()));
         if let Err(error) = ship_file(ctx, job, &mut shipper).await? {
-            log::error!("{error:#}");
-            failure.get_or_insert(error);
+            // The last one is said at the end.
+            if let Some(earlier) = failure.replace(error) {
+                log::error!("{earlier:#}");
+            }
         }
     }
     shipper.flush().await?;
