@@ -79,7 +79,15 @@ impl S3 {
             .env("MINIO_UPDATE", "off")
             .start(dir)?;
         let url = format!("http://127.0.0.1:{port}");
-        process.wait_http(&format!("{url}/minio/health/ready"), START_DEADLINE).await?;
+        // Its health page is ready before its users are loaded; until then every request gets 503.
+        let (http, bucket) = (crate::http(), format!("{url}/{BUCKET}"));
+        process
+            .wait_ready(START_DEADLINE, || async {
+                let status = http.get(&bucket).timeout(Duration::from_secs(2)).send().await?.status();
+                anyhow::ensure!(status == 403, "an unsigned request got {status}, expected 403");
+                Ok(())
+            })
+            .await?;
         Ok(Some(Self { url, kind: Kind::Minio, place: Place::Minio(process) }))
     }
 
