@@ -21,6 +21,8 @@ let
   timers = {
     loki2ch = {
       command = "sync";
+      # Idempotent. Its failure is told by `sync`, which knows whether it is one.
+      prepare = "migrate";
       onCalendar = "*:0/5";
     };
     anomaly-scan = {
@@ -30,6 +32,8 @@ let
     parquet-export = {
       command = "run";
       onCalendar = "Mon 03:30";
+      # The archive's default place, beside the tool's own state, which comes first.
+      extraState = [ "yagura/archive" ];
     };
   };
 
@@ -47,6 +51,8 @@ let
       description = "Configuration of {command}`${name}`, written to {file}`/etc/yagura/${name}.toml`. Secrets go into files that it names.";
     };
   };
+
+  program = name: lib.getExe' cfg.${name}.package name;
 
   enabled = lib.filterAttrs (name: _: cfg.${name}.enable) timers;
 in
@@ -67,16 +73,19 @@ in
       after = [ "network-online.target" ];
       serviceConfig = {
         Type = "oneshot";
-        ExecStart = "${lib.getExe' cfg.${name}.package name} ${timer.command}";
+        ExecStart = "${program name} ${timer.command}";
         TimeoutStartSec = "1h";
         # A dependency that is away is no failure: the next run catches up.
         SuccessExitStatus = 75;
         DynamicUser = true;
-        StateDirectory = "yagura/${name}";
+        StateDirectory = [ "yagura/${name}" ] ++ timer.extraState or [ ];
         NoNewPrivileges = true;
         ProtectSystem = "strict";
         ProtectHome = true;
         PrivateTmp = true;
+      }
+      // lib.optionalAttrs (timer ? prepare) {
+        ExecStartPre = "-${program name} ${timer.prepare}";
       };
     }) enabled;
 
