@@ -33,7 +33,7 @@ impl unit_kit::Tool for AnomalyScan {
     async fn run(ctx: Context<Config>, command: Command) -> anyhow::Result<Outcome> {
         match command {
             Command::Scan(args) => scan::run(&ctx, &args).await,
-            Command::Wall(args) => wall::run(&ctx, &store(&ctx)?, &args).await,
+            Command::Wall(args) => wall::run(&ctx, &args).await,
             Command::Templates(args) => match &args.from_file {
                 Some(file) => templates::from_file(&ctx, file, args.limit),
                 None => templates::run(&ctx, &migrated(&ctx).await?, args.limit).await,

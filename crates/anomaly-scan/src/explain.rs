@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use log_model::quote;
 use log_model::time::{self, SECOND};
 use log_store::rows::Deploy;
 use log_store::{lines_sql, minutes_sql};
@@ -307,7 +308,7 @@ fn logql(key: &EntityKey, template: Option<&TemplateRef>) -> String {
     let labels: Vec<String> = [("host", &key.host), ("service", &key.service)]
         .into_iter()
         .filter(|(_, value)| *value != "*")
-        .map(|(name, value)| format!("{name}={}", quoted(value)))
+        .map(|(name, value)| format!("{name}={}", quote(value)))
         .collect();
     // Loki wants one matcher that cannot be empty.
     let labels = if labels.is_empty() { "service=~\".+\"".to_owned() } else { labels.join(", ") };
@@ -321,13 +322,9 @@ fn logql(key: &EntityKey, template: Option<&TemplateRef>) -> String {
             .filter(|p| p.len() >= MIN_LITERAL)
     });
     if let Some(literal) = literal {
-        let _ = write!(query, " |= {}", quoted(literal));
+        let _ = write!(query, " |= {}", quote(literal));
     }
     query
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Grafana Explore on the data source `loki`, without the server's address.

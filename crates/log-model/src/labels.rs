@@ -30,16 +30,17 @@ impl fmt::Display for StreamLabels {
         f.write_str("{")?;
         for (n, (name, value)) in self.0.iter().enumerate() {
             let comma = if n == 0 { "" } else { ", " };
-            write!(f, "{comma}{name}=\"{}\"", escape(value))?;
+            write!(f, "{comma}{name}={}", quote(value))?;
         }
         f.write_str("}")
     }
 }
 
-/// Escapes a label value for a double-quoted `LogQL` string.
-fn escape(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
-    for c in value.chars() {
+/// A text as a double-quoted `LogQL` string.
+pub fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
         match c {
             '\\' => out.push_str("\\\\"),
             '"' => out.push_str("\\\""),
@@ -52,6 +53,7 @@ fn escape(value: &str) -> String {
             c => out.push(c),
         }
     }
+    out.push('"');
     out
 }
 

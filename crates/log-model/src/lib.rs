@@ -15,7 +15,7 @@ mod window;
 pub mod wire;
 
 pub use event_id::{EventId, ParseEventIdError};
-pub use labels::{Entry, LABELS, StreamLabels, is_loki_addition, normalise_unit};
+pub use labels::{Entry, LABELS, StreamLabels, is_loki_addition, normalise_unit, quote};
 pub use level::{ERR_LEVELS, Level};
 pub use record::LogRecord;
 pub use window::{WINDOW_NS, Window};

@@ -7,8 +7,9 @@ use crate::manifest::{self, FORMAT, Fingerprint, Manifest, Sum};
 use crate::week::{Week, day_start};
 use anyhow::{Context as _, bail};
 use chrono::{Days, NaiveDate, SecondsFormat, Utc};
-use log_model::{WINDOW_NS, Window};
-use log_store::{ExportTable, Store};
+use log_model::{WINDOW_NS, Window, time};
+use log_store::rows::Export;
+use log_store::{ExportTable, RangeSummary, Store};
 use sha2::{Digest as _, Sha256};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -107,7 +108,38 @@ pub(crate) async fn run(context: &Context<Config>, args: &Args) -> anyhow::Resul
     }
     context.set_rows(manifest.rows);
     let path = slot.publish(&manifest)?;
+    if let Err(error) = store.write_exports(&[row(week, &manifest, &summary, &path)?]).await {
+        log::warn!("logs.exports does not list {}, which is published: {error}", path.display());
+    }
     report(context, &manifest, "exported", Some(&path))
+}
+
+/// The set in `logs.exports`: the copy for dashboards; what exists is what has a manifest.
+fn row(week: Week, manifest: &Manifest, summary: &RangeSummary, path: &Path) -> anyhow::Result<Export> {
+    let now = Utc::now();
+    let text = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    Ok(Export {
+        table_name: manifest.table.clone(),
+        week: u16::try_from(week.start() / time::DAY).unwrap_or_default(),
+        version: manifest.version,
+        state: "published".to_owned(),
+        rows: manifest.rows,
+        bytes: manifest.bytes,
+        files: u32::try_from(manifest.files.len()).unwrap_or(u32::MAX),
+        min_ts: summary.min_ts,
+        max_ts: summary.max_ts,
+        fingerprint: summary.fingerprint,
+        manifest_key: format!("logs/{}/week={week}/v{:04}/manifest.json", manifest.table, manifest.version),
+        manifest_sha256: hex(&Sha256::digest(&text)),
+        schema_version: u16::try_from(manifest.schema_version).unwrap_or(u16::MAX),
+        exported_at: now.timestamp_millis(),
+        verified_at: None,
+        updated_at: now.timestamp_micros(),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// The windows of a week that are not known to be complete.
@@ -148,7 +180,7 @@ fn ranges(windows: &[Window]) -> Vec<String> {
             _ => joined.push((window.start(), window.end())),
         }
     }
-    let text = log_model::time::rfc3339;
+    let text = time::rfc3339;
     joined.into_iter().map(|(start, end)| format!("{}..{}", text(start), text(end))).collect()
 }
 
@@ -223,15 +255,15 @@ fn describe(
         hash.update(&buffer[..n]);
         bytes += n as u64;
     }
-    let time = |ts: Option<i64>| ts.map(log_model::time::rfc3339).unwrap_or_default();
+    let text = |ts: Option<i64>| ts.map(time::rfc3339).unwrap_or_default();
     Ok(manifest::File {
         name,
         day: day.to_string(),
         rows: encoded.fingerprint.rows,
         bytes,
-        min_ts: time(encoded.min_ts),
-        max_ts: time(encoded.max_ts),
-        sha256: hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
+        min_ts: text(encoded.min_ts),
+        max_ts: text(encoded.max_ts),
+        sha256: hex(&hash.finalize()),
         row_groups: encoded.row_groups,
     })
 }

@@ -131,6 +131,10 @@ async fn a_verified_week_is_exported_once_and_late_rows_make_a_new_version() {
     assert_eq!(document(&archive.run(&[]))["action"], "exported");
     assert_eq!(manifest(&archive.set(2)).rows, 3003);
     assert_eq!(manifest(&archive.set(1)), first, "an older version is never touched");
+
+    let listed = archive.store.exports().await.unwrap();
+    let found: Vec<_> = listed.iter().map(|set| (set.version, set.rows, set.state.as_str())).collect();
+    assert_eq!(found, [(1, 3000, "published"), (2, 3003, "published")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

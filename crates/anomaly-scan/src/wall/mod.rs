@@ -15,7 +15,7 @@ pub use build::{LEARNING_S, Range, Rows, build, is_learning};
 pub use links::LinksConfig;
 pub use model::{Cell, Health, Incident, Lane, Links, MessageType, State, Template, Wall};
 
-use crate::cli::mark;
+use crate::cli::{mark, migrated};
 use crate::config::Config;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -58,13 +58,14 @@ pub struct Args {
 }
 
 /// Draws the wall.
-pub async fn run(ctx: &Context<Config>, store: &Store, args: &Args) -> anyhow::Result<Outcome> {
+pub async fn run(ctx: &Context<Config>, args: &Args) -> anyhow::Result<Outcome> {
     let now = Utc::now();
     let end = args.to.or(args.at).unwrap_or(now.timestamp());
     let start = args.from.unwrap_or(end - args.last);
     if start >= end {
         return Err(unit_kit::usage_error(anyhow::anyhow!("the time shown ends before it begins")));
     }
+    let store = migrated(ctx).await?;
     let columns = match (&args.html, ctx.json) {
         (Some(_), _) => PAGE_COLUMNS,
         (None, true) => JSON_COLUMNS,
@@ -72,7 +73,7 @@ pub async fn run(ctx: &Context<Config>, store: &Store, args: &Args) -> anyhow::R
     };
     let range = Range::new(start, end, columns);
     let drawn_at = args.at.and_then(|at| DateTime::from_timestamp(at, 0)).unwrap_or(now);
-    let wall = build(drawn_at, range, rows(store, range).await.map_err(mark)?, &ctx.config.links);
+    let wall = build(drawn_at, range, rows(&store, range).await.map_err(mark)?, &ctx.config.links);
     if let Some(file) = &args.html {
         unit_kit::atomic::write(file, html::render(&wall))?;
         let path = file.canonicalize().with_context(|| format!("find {}", file.display()))?;
