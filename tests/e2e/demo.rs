@@ -13,7 +13,8 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn skipped(test: &str) -> bool {
+/// Whether the test can't run here; says so.
+pub(crate) fn skipped(test: &str) -> bool {
     match clickhouse::missing() {
         Some(reason) => {
             eprintln!("skipped: {test}: {reason}");
@@ -23,13 +24,19 @@ fn skipped(test: &str) -> bool {
     }
 }
 
-/// `cargo xtask demo`, with a directory of its own for everything temporary.
-fn demo(scratch: &Path, args: &[&str]) -> Command {
+/// `cargo xtask`, with a directory of its own for everything temporary.
+pub(crate) fn xtask(scratch: &Path) -> Command {
     let tests = std::env::current_exe().unwrap();
     let xtask = tests.ancestors().nth(2).unwrap().join("xtask");
     assert!(xtask.is_file(), "{} is not there; `cargo build --workspace --bins` makes it", xtask.display());
     let mut command = Command::new(xtask);
-    command.arg("demo").args(args).env("TMPDIR", scratch).current_dir(workspace());
+    command.env("TMPDIR", scratch).current_dir(workspace());
+    command
+}
+
+fn demo(scratch: &Path, args: &[&str]) -> Command {
+    let mut command = xtask(scratch);
+    command.arg("demo").args(args);
     command
 }
 
@@ -124,7 +131,7 @@ fn a_killed_demo_leaves_nothing_running_and_nothing_in_the_way() {
 }
 
 /// Command lines of the processes that name this directory.
-fn running_in(scratch: &Path) -> Vec<String> {
+pub(crate) fn running_in(scratch: &Path) -> Vec<String> {
     let needle = scratch.to_str().unwrap();
     std::fs::read_dir("/proc")
         .unwrap()

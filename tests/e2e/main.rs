@@ -8,3 +8,4 @@
 
 mod demo;
 mod loki_contract;
+mod up;
