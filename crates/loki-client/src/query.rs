@@ -2,7 +2,7 @@
 
 use crate::client::without_additions;
 use crate::{Client, Result};
-use log_model::{Entry, StreamLabels, is_loki_addition};
+use log_model::{Entry, LABELS, StreamLabels, is_loki_addition};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -76,12 +76,25 @@ impl Client {
         Ok(count)
     }
 
+    /// Number of different rows in `[from, to)`, a range of whole milliseconds: lines that differ in time,
+    /// one of our labels, or event id. Loki refuses more series than `max_query_series` (500).
+    pub(crate) async fn count_rows(&self, selector: &str, from: i64, to: i64) -> Result<u64> {
+        let milliseconds = (to - from) / MILLISECOND;
+        let query = format!(
+            "sum by (since, {labels}, event_id) (count_over_time({selector} | label_format \
+             since=`{{{{ sub (unixEpochNanos __timestamp__) {from} }}}}` [{milliseconds}ms]))",
+            labels = LABELS.join(", "),
+        );
+        Ok(self.instant(&query, to - 1).await?.result.len() as u64)
+    }
+
+    async fn instant(&self, query: &str, at: i64) -> Result<Vector> {
+        let request = self.get("/loki/api/v1/query").query(&[("query", query), ("time", &at.to_string())]);
+        self.ask_data("count", request).await
+    }
+
     async fn count_range(&self, range: &str, to: i64) -> Result<u64> {
-        let query = format!("sum(count_over_time({range}))");
-        let request = self
-            .get("/loki/api/v1/query")
-            .query(&[("query", query.as_str()), ("time", &(to - 1).to_string())]);
-        let vector: Vector = self.ask_data("count", request).await?;
+        let vector = self.instant(&format!("sum(count_over_time({range}))"), to - 1).await?;
         let Some(sample) = vector.result.first() else { return Ok(0) };
         let number = &sample.value.1;
         number

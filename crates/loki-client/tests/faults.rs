@@ -191,3 +191,24 @@ async fn known_streams_share_requests_and_new_ones_do_not() {
     client.push(&streams).await.unwrap();
     assert_eq!(fake.pushes(), 9);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_that_loki_holds_twice_are_read_once_and_proven() {
+    let Some(loki) = testkit::loki::Loki::start_real().await.unwrap() else {
+        return eprintln!("skipped: lines_that_loki_holds_twice_are_read_once_and_proven: no loki");
+    };
+    let client = Client::new(&LokiConfig { url: loki.url.clone(), ..LokiConfig::default() }, None).unwrap();
+    let from = now() - 10 * MINUTE;
+    // More than one block of a chunk (256 KiB): what is pushed again is not compared with a closed one.
+    let mut streams = [stream("a", from, 50_000_000, 6000)];
+    for entry in &mut streams[0].1 {
+        entry.line += &" padding".repeat(20);
+    }
+    client.push(&streams).await.unwrap();
+    streams[0].1.truncate(40);
+    client.push(&streams).await.unwrap();
+
+    let reading = client.read(ALL, from, from + 6 * MINUTE).await.unwrap();
+    assert!(reading.count > 6000, "loki merged the lines by itself, which makes this test pointless");
+    assert_eq!((reading.entries.len(), reading.verified), (6000, true));
+}
