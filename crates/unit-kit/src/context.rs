@@ -57,7 +57,9 @@ impl<C> Context<C> {
         RunLock::take(&self.state_dir).map_err(|error| match error {
             LockError::Held { .. } => unavailable(error),
             // No configuration makes room.
-            LockError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => error.into(),
+            LockError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                error.into()
+            }
             LockError::Io { .. } => {
                 with_hint(config_error(error), "give a directory this user can write with --state-dir")
             }
