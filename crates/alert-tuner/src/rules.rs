@@ -1,8 +1,9 @@
 //! The spec as rule groups.
 
-use crate::spec::{Burst, Ratio, Spec};
+use crate::spec::{Burst, Ratio, Spec, absent_rule, service_matcher};
 use log_model::ERR_LEVELS;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The alerts that one group may raise before the ruler stops it: a storm guard.
 const LIMIT: u32 = 50;
@@ -31,9 +32,9 @@ pub struct Rule {
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     pub hold: Option<String>,
     /// Static labels. No threshold and no value: changing one would restart the alert.
-    pub labels: Vec<(String, String)>,
+    pub labels: BTreeMap<String, String>,
     /// What people read.
-    pub annotations: Vec<(String, String)>,
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// The groups that a spec means.
@@ -73,7 +74,7 @@ fn err_matcher() -> String {
 /// The short window stands on the left: its series vanish first, so the alert resolves within 5 minutes,
 /// and `and` keeps its value and labels.
 fn burst(spec: &Spec, rule: &Burst) -> Rule {
-    let matchers = format!("{}, {}", err_matcher(), rule.scope.service_matcher());
+    let matchers = format!("{}, {}", err_matcher(), service_matcher(&rule.services, &rule.exclude));
     let long = (rule.short as f64 * rule.rho).round() as u64;
     let expr = format!(
         "{} > {}\nand on (host, service)\n{} > {long}",
@@ -84,20 +85,20 @@ fn burst(spec: &Spec, rule: &Burst) -> Rule {
     Rule {
         alert: rule.name.clone(),
         expr,
-        hold: rule.scope.r#for.as_ref().map(ToString::to_string),
-        labels: labels(rule.scope.severity()),
-        annotations: vec![
+        hold: rule.r#for.as_ref().map(ToString::to_string),
+        labels: labels(&rule.severity),
+        annotations: BTreeMap::from([
             pair("summary", "{{ $labels.service }} on {{ $labels.host }}: {{ $value }} errors in 5 minutes"),
             pair(
                 "description",
                 &format!("More than {} errors in 5 minutes and more than {long} in 30.", rule.short),
             ),
-        ],
+        ]),
     }
 }
 
 fn ratio(spec: &Spec, rule: &Ratio) -> Rule {
-    let all = rule.scope.service_matcher();
+    let all = service_matcher(&rule.services, &rule.exclude);
     let err = format!("{}, {all}", err_matcher());
     let share = |window: &str| {
         format!("{} / on (host, service) {}", count(spec, &err, window), count(spec, &all, window))
@@ -114,9 +115,9 @@ fn ratio(spec: &Spec, rule: &Ratio) -> Rule {
     Rule {
         alert: rule.name.clone(),
         expr,
-        hold: rule.scope.r#for.as_ref().map(ToString::to_string),
-        labels: labels(rule.scope.severity()),
-        annotations: vec![
+        hold: rule.r#for.as_ref().map(ToString::to_string),
+        labels: labels(&rule.severity),
+        annotations: BTreeMap::from([
             pair(
                 "summary",
                 "{{ $labels.service }} on {{ $labels.host }}: {{ printf \"%.2f\" $value }} of the lines of 5 minutes are errors",
@@ -128,23 +129,22 @@ fn ratio(spec: &Spec, rule: &Ratio) -> Rule {
                     rule.short, rule.long, rule.min_errors
                 ),
             ),
-        ],
+        ]),
     }
 }
 
 /// Equality matchers only: `absent_over_time` keeps no label of any other.
 fn absent(spec: &Spec, host: &str) -> Rule {
-    let suffix: String = host.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let quoted = serde_json::Value::String(host.to_owned());
     Rule {
-        alert: format!("HostSilent_{suffix}"),
+        alert: absent_rule(host),
         expr: format!("absent_over_time({{host={quoted}}}[{}])", spec.absent_after),
         hold: None,
         labels: labels("critical"),
-        annotations: vec![
+        annotations: BTreeMap::from([
             pair("summary", &format!("{host}: no log line for {}", spec.absent_after)),
             pair("description", "The host is down, its log-shipper stopped, or its way to Loki is cut."),
-        ],
+        ]),
     }
 }
 
@@ -154,15 +154,15 @@ fn dead_man() -> Rule {
         expr: "vector(1) > 0".to_owned(),
         hold: None,
         labels: labels("none"),
-        annotations: vec![pair(
+        annotations: BTreeMap::from([pair(
             "summary",
             "Always fires. When it stops, the way from the ruler to you is broken.",
-        )],
+        )]),
     }
 }
 
-fn labels(severity: &str) -> Vec<(String, String)> {
-    vec![pair("severity", severity)]
+fn labels(severity: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([pair("severity", severity)])
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {

@@ -58,9 +58,17 @@ pub struct Spec {
 pub struct Burst {
     /// Name of the alert.
     pub name: String,
-    /// Which lines it counts, and for whom.
-    #[serde(flatten)]
-    pub scope: Scope,
+    /// Only these services; empty: all but the excluded.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Not these. What watches the logs (Loki, Grafana, …) is always excluded from rules about all services.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// For how long the condition must hold.
+    pub r#for: Option<Duration>,
+    /// Label `severity` of the alert.
+    #[serde(default = "default_severity")]
+    pub severity: String,
     /// Errors in 5 minutes that are still fine.
     pub short: u64,
     /// Threshold of the 30 minutes over that of the 5.
@@ -74,9 +82,17 @@ pub struct Burst {
 pub struct Ratio {
     /// Name of the alert.
     pub name: String,
-    /// Which lines it counts, and for whom.
-    #[serde(flatten)]
-    pub scope: Scope,
+    /// Only these services; empty: all but the excluded.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Not these. What watches the logs (Loki, Grafana, …) is always excluded from rules about all services.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// For how long the condition must hold.
+    pub r#for: Option<Duration>,
+    /// Label `severity` of the alert.
+    #[serde(default = "default_severity")]
+    pub severity: String,
     /// Share of errors in 5 minutes that is still fine, 0 to 1.
     pub short: f64,
     /// The same over 30 minutes; not above `short`.
@@ -84,20 +100,6 @@ pub struct Ratio {
     /// Errors in 30 minutes below which a share means nothing.
     #[serde(default = "default_min_errors")]
     pub min_errors: u64,
-}
-
-/// Which services a rule is about, and what an alert of it carries.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Scope {
-    /// These services only; empty: all but the excluded.
-    pub services: Vec<String>,
-    /// Not these. What watches the logs (Loki, Grafana, …) is always excluded from rules about all services.
-    pub exclude: Vec<String>,
-    /// For how long the condition must hold.
-    pub r#for: Option<Duration>,
-    /// Label `severity`.
-    pub severity: Option<String>,
 }
 
 /// A duration as Prometheus and Loki write it: `90s`, `5m`, `1h`.
@@ -111,6 +113,10 @@ pub struct Duration(String);
 pub struct SpecError {
     file: String,
     problem: String,
+}
+
+fn default_severity() -> String {
+    "warning".to_owned()
 }
 
 const fn default_rho() -> f64 {
@@ -131,7 +137,10 @@ impl Default for Spec {
             dead_man: true,
             burst: vec![Burst {
                 name: "LogErrorBurst".to_owned(),
-                scope: Scope::default(),
+                services: Vec::new(),
+                exclude: Vec::new(),
+                r#for: None,
+                severity: default_severity(),
                 short: 12,
                 rho: default_rho(),
             }],
@@ -161,23 +170,22 @@ impl std::fmt::Display for Duration {
     }
 }
 
-impl Scope {
-    /// The stream selector's matchers for these services.
-    pub fn service_matcher(&self) -> String {
-        if self.services.is_empty() {
-            let mut excluded: BTreeSet<&str> = SELF_FEEDBACK.into_iter().collect();
-            excluded.extend(self.exclude.iter().map(String::as_str));
-            format!("service!~{}", alternatives(excluded))
-        } else {
-            let excluded = |service: &&String| !self.exclude.contains(*service);
-            format!("service=~{}", alternatives(self.services.iter().filter(excluded).map(String::as_str)))
-        }
+/// The stream selector's matcher for a rule about these services, or about all but the excluded.
+pub fn service_matcher(services: &[String], exclude: &[String]) -> String {
+    if services.is_empty() {
+        let mut excluded: BTreeSet<&str> = SELF_FEEDBACK.into_iter().collect();
+        excluded.extend(exclude.iter().map(String::as_str));
+        format!("service!~{}", alternatives(excluded))
+    } else {
+        let wanted = services.iter().filter(|service| !exclude.contains(service));
+        format!("service=~{}", alternatives(wanted.map(String::as_str)))
     }
+}
 
-    /// Label `severity` of the alert.
-    pub fn severity(&self) -> &str {
-        self.severity.as_deref().unwrap_or("warning")
-    }
+/// The name of a host's absent rule: a rule's name has letters, digits and _ only.
+pub fn absent_rule(host: &str) -> String {
+    let suffix: String = host.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    format!("HostSilent_{suffix}")
 }
 
 /// A quoted regular expression that matches exactly these names. Back-quoted, so that `\.` stays itself.
@@ -208,7 +216,7 @@ impl Spec {
         spec.check().map_err(|(name, problem)| {
             let quoted = format!("\"{name}\"");
             let line = text.find(&quoted).map_or(1, |at| line_of(text, &(at..at)));
-            error(format!("line {line}: rule {quoted}: {problem}"))
+            error(format!("line {line}: {quoted}: {problem}"))
         })?;
         Ok(spec)
     }
@@ -216,24 +224,27 @@ impl Spec {
     /// What TOML can't check. The error names the rule.
     fn check(&self) -> Result<(), (String, String)> {
         let mut names = BTreeSet::new();
-        let scopes = self
-            .burst
-            .iter()
-            .map(|rule| (&rule.name, &rule.scope))
-            .chain(self.ratio.iter().map(|rule| (&rule.name, &rule.scope)));
-        for (name, scope) in scopes {
+        let burst = self.burst.iter().map(|rule| (rule.name.clone(), [&rule.services, &rule.exclude]));
+        let ratio = self.ratio.iter().map(|rule| (rule.name.clone(), [&rule.services, &rule.exclude]));
+        for (name, services) in burst.chain(ratio) {
             let fail = |problem: String| Err((name.clone(), problem));
             if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
                 return fail("a name has letters, digits and _ only".to_owned());
             }
+            if let Some(service) = services.into_iter().flatten().find(|s| s.contains('`')) {
+                return fail(format!("service {service:?} has a back-quote"));
+            }
             // The ruler restores the state of `for` by name alone after a restart.
-            if !names.insert(name) {
+            if !names.insert(name.clone()) {
                 return fail(
                     "the name is used twice; Loki mixes up the state of two rules of one name".to_owned(),
                 );
             }
-            if let Some(service) = scope.services.iter().chain(&scope.exclude).find(|s| s.contains('`')) {
-                return fail(format!("service {service:?} has a back-quote"));
+        }
+        for host in &self.hosts {
+            if !names.insert(absent_rule(host)) {
+                let problem = format!("its absent rule {} is there already", absent_rule(host));
+                return Err((host.clone(), problem));
             }
         }
         for rule in &self.burst {
@@ -287,18 +298,20 @@ mod tests {
             ("\nintervall = \"1m\"", "alerts.toml: line 2: unknown field `intervall`"),
             (
                 "[[burst]]\nname = \"A\"\nshort = 10\nrho = 6.0",
-                "alerts.toml: line 2: rule \"A\": rho is 6, expected 1.5 to 4",
+                "alerts.toml: line 2: \"A\": rho is 6, expected 1.5 to 4",
             ),
             (
                 "[[burst]]\nname = \"A\"\nshort = 2",
-                "alerts.toml: line 2: rule \"A\": short is 2, expected at least 5",
+                "alerts.toml: line 2: \"A\": short is 2, expected at least 5",
             ),
             (
                 "[[burst]]\nname = \"A\"\nshort = 9\n[[ratio]]\nname = \"A\"\nshort = 0.2\nlong = 0.1",
-                "rule \"A\": the name is used twice",
+                "\"A\": the name is used twice",
             ),
             ("[[ratio]]\nname = \"R\"\nshort = 0.1\nlong = 0.2", "expected 0 <= long <= short < 1"),
-            ("[[burst]]\nname = \"A b\"\nshort = 9", "rule \"A b\": a name has letters"),
+            ("[[burst]]\nname = \"A\"\nshort = 9\nserverity = \"x\"", "line 4: unknown field `serverity`"),
+            ("hosts = [\"a-b\", \"a_b\"]", "\"a_b\": its absent rule HostSilent_a_b is there already"),
+            ("[[burst]]\nname = \"A b\"\nshort = 9", "\"A b\": a name has letters"),
         ] {
             let found = error(text);
             assert!(found.contains(expected), "{found:?} should contain {expected:?}");
@@ -307,9 +320,8 @@ mod tests {
 
     #[test]
     fn what_watches_the_logs_is_never_counted_among_all_services() {
-        let all = Scope { exclude: vec!["my.app".to_owned()], ..Scope::default() };
-        assert_eq!(all.service_matcher(), r"service!~`alertmanager|grafana|log-shipper|loki|my\.app`");
-        let named = Scope { services: vec!["loki".to_owned()], ..Scope::default() };
-        assert_eq!(named.service_matcher(), "service=~`loki`");
+        let all = service_matcher(&[], &["my.app".to_owned()]);
+        assert_eq!(all, r"service!~`alertmanager|grafana|log-shipper|loki|my\.app`");
+        assert_eq!(service_matcher(&["loki".to_owned()], &[]), "service=~`loki`");
     }
 }
