@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = time, requires = "from")]
     to: Option<i64>,
     /// How much time up to now is shown: 90m, 24h, 7d
-    #[arg(long, value_name = "TIME", value_parser = length, default_value = "24h")]
+    #[arg(long, value_name = "DURATION", value_parser = length, default_value = "24h")]
     last: i64,
     /// Draw the wall as it would be at this time
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "to")]

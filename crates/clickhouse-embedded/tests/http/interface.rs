@@ -202,3 +202,9 @@ async fn queries_run_side_by_side() {
     // One after the other they would take eight seconds.
     assert!(started.elapsed().as_secs_f64() < 5.0, "{:?}", started.elapsed());
 }
+
+#[test]
+fn the_library_looked_for_is_the_one_that_is_installed() {
+    let installed = testkit::servers::find("libchdb").unwrap();
+    assert_eq!(clickhouse_embedded::LIBCHDB_VERSION, installed.version);
+}
