@@ -117,7 +117,7 @@ impl<'a> Shipper<'a> {
 pub(crate) fn classify(error: Error) -> anyhow::Error {
     if error.is_unavailable() {
         unavailable(error)
-    } else if matches!(error, Error::Malformed { .. }) {
+    } else if matches!(error, Error::Malformed { .. } | Error::Api { status: 404 | 405, .. }) {
         with_hint(config_error(error), "loki.url (LOKI_URL) may point to something else")
     } else if error.is_config() {
         config_error(error)
