@@ -167,6 +167,4 @@ pub struct Links {
     pub from: String,
     /// Until when.
     pub to: String,
-    /// Grafana Explore, without the server's address.
-    pub explore: String,
 }

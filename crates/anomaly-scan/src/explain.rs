@@ -163,7 +163,6 @@ fn links(incident: &Incident, template: Option<&TemplateRef>) -> Links {
     Links {
         rows_sql: lines_sql(&key.host, &key.service, from, to),
         minutes_sql: minutes_sql(&key.host, &key.service, from, to),
-        explore: explore(&logql, from, to),
         logql,
         from: rfc3339(from),
         to: rfc3339(to),
@@ -327,26 +326,6 @@ fn logql(key: &EntityKey, template: Option<&TemplateRef>) -> String {
     query
 }
 
-/// Grafana Explore on the data source `loki`, without the server's address.
-fn explore(logql: &str, from: i64, to: i64) -> String {
-    let panes = serde_json::json!({
-        "a": {
-            "datasource": "loki",
-            "queries": [{ "refId": "A", "expr": logql }],
-            "range": { "from": (from * 1_000).to_string(), "to": (to * 1_000).to_string() },
-        }
-    });
-    let mut url = String::from("/explore?schemaVersion=1&panes=");
-    for byte in panes.to_string().bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            url.push(byte as char);
-        } else {
-            let _ = write!(url, "%{byte:02X}");
-        }
-    }
-    url
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,12 +354,5 @@ mod tests {
             [0.0, 0.048, 0.123, 2.0, 3.456, 1234.5].map(number),
             ["0", "0.05", "0.12", "2", "3.5", "1234"].map(String::from)
         );
-    }
-
-    #[test]
-    fn an_explore_link_is_a_plain_url() {
-        let url = explore("{host=\"a b\"}", 0, 60);
-        assert!(url.starts_with("/explore?schemaVersion=1&panes=%7B"), "{url}");
-        assert!(url.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'{'), "{url}");
     }
 }

@@ -103,14 +103,9 @@ fn row(
         observed: headline.observed,
         expected: headline.expected,
         template_id: headline.template_id,
-        links: [
-            ("rows_sql", &links.rows_sql),
-            ("minutes_sql", &links.minutes_sql),
-            ("logql", &links.logql),
-            ("explore", &links.explore),
-        ]
-        .map(|(name, link)| (name.to_owned(), link.clone()))
-        .to_vec(),
+        links: [("rows_sql", &links.rows_sql), ("minutes_sql", &links.minutes_sql), ("logql", &links.logql)]
+            .map(|(name, link)| (name.to_owned(), link.clone()))
+            .to_vec(),
         updated_at: now_us,
     })
 }

@@ -116,18 +116,4 @@ impl Store {
             (Some((start, _)), _) => Some(Window::containing(start * SECOND)),
         })
     }
-
-    /// The newest window of the contiguous complete prefix over all sources, as the scanner needs it:
-    /// minutes before it are final. None before the first sync.
-    pub async fn verified_until(&self) -> Result<Option<Window>> {
-        let query = self.query("SELECT DISTINCT toString(source) AS source FROM logs.sync_windows");
-        let sources: Vec<String> = self.all("list the sources", query).await?;
-        let mut until: Option<Window> = None;
-        for source in sources {
-            if let Some(mark) = self.watermark(&source).await? {
-                until = Some(until.map_or(mark, |found| found.min(mark)));
-            }
-        }
-        Ok(until)
-    }
 }

@@ -98,11 +98,6 @@ impl Store {
         self.one("ask for the version", self.query("SELECT version()")).await
     }
 
-    /// The server's own time zone; columns of ours carry UTC and do not depend on it.
-    pub async fn timezone(&self) -> Result<String> {
-        self.one("ask for the time zone", self.query("SELECT timezone()")).await
-    }
-
     /// When the server started, in seconds since the epoch, give or take one: it tells one life of
     /// the server from the next.
     pub async fn started_at(&self) -> Result<i64> {

@@ -162,7 +162,6 @@ mod tests {
             logql: r#"{host="h", service="a\"b"}"#.into(),
             from: "2026-11-22T09:55:00Z".into(),
             to: "2026-11-22T10:25:00Z".into(),
-            explore: String::new(),
         }
     }
 

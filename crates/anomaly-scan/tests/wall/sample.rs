@@ -246,7 +246,7 @@ fn details(differences: &Value, (host, service): (&str, &str), (start, end): (i6
                 "SELECT minute, cnt, err, s5xx, avg_latency FROM logs.app_logs_1min\nWHERE service = '{service}' AND host = '{host}'\n  AND {minutes}\nORDER BY minute"
             ),
             "logql": format!("{{host=\"{host}\", service=\"{service}\"}}"),
-            "from": time(start - 600).to_rfc3339(), "to": time(end + 600).to_rfc3339(), "explore": "",
+            "from": time(start - 600).to_rfc3339(), "to": time(end + 600).to_rfc3339(),
         },
     });
     for (key, value) in differences.as_object().expect("an object") {

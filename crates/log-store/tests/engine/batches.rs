@@ -239,7 +239,6 @@ async fn the_watermark_is_the_end_of_the_contiguous_verified_prefix() {
     assert_eq!(store.watermark("loki").await.unwrap(), Some(window(2)));
     store.write_windows(&[row(2, WindowState::Verified)]).await.unwrap();
     assert_eq!(store.watermark("loki").await.unwrap(), Some(window(4)));
-    assert_eq!(store.verified_until().await.unwrap(), Some(window(4)));
     assert_eq!(store.watermark("other").await.unwrap(), None);
     let states = store.windows_by_state("loki").await.unwrap();
     assert_eq!(states, [("settled".to_owned(), 1), ("verified".to_owned(), 3)]);
