@@ -33,7 +33,7 @@ pub struct Config {
 pub struct ExportConfig {
     /// Directory of the archive.
     pub directory: PathBuf,
-    /// Zstandard level: 3 is quick, 9 is a seventh smaller and three times slower.
+    /// Zstandard level, 1 to 22: higher is smaller and slower.
     pub zstd_level: i32,
 }
 
